@@ -1,0 +1,125 @@
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::{Blob, ContentError, FileRange, SourceFile};
+
+/// Up to this size a spool stays in memory, so that small layers cost no file.
+const IN_MEMORY: usize = 256 * 1024;
+
+/// The folder for spools. Files in it have no name (they are unlinked when made), so that nothing is
+/// left behind whatever ends the process.
+#[derive(Debug, Clone)]
+pub struct SpoolDir(PathBuf);
+
+impl SpoolDir {
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        Self(dir)
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// An empty spool.
+    #[must_use]
+    pub fn spool(&self) -> Spool {
+        Spool { dir: self.clone(), held: Held::Memory(Vec::new()) }
+    }
+}
+
+#[derive(Debug)]
+enum Held {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+/// Bytes being written, to be read back as a blob.
+#[derive(Debug)]
+pub struct Spool {
+    dir: SpoolDir,
+    held: Held,
+}
+
+impl Spool {
+    /// Ends writing. `shown` is what errors call the content.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read back.
+    pub fn finish(self, shown: &Path) -> Result<Blob, ContentError> {
+        match self.held {
+            Held::Memory(bytes) => Ok(Blob::Memory(Bytes::from(bytes))),
+            Held::File(file) => Ok(Blob::Range(FileRange::whole(SourceFile::from_spool(file, shown)?))),
+        }
+    }
+
+    /// As `finish`, but always a file: for content that is indexed as an archive.
+    ///
+    /// # Errors
+    /// `Spool` when the temporary file cannot be made or written.
+    pub fn finish_file(mut self, shown: &Path) -> Result<std::sync::Arc<SourceFile>, ContentError> {
+        let dir = self.dir.0.clone();
+        let file = self.file().map_err(|source| ContentError::Spool { dir, source })?;
+        let file = file.try_clone().map_err(|source| ContentError::Open { path: shown.to_owned(), source })?;
+        SourceFile::from_spool(file, shown)
+    }
+
+    fn file(&mut self) -> io::Result<&mut File> {
+        if let Held::Memory(bytes) = &self.held {
+            std::fs::create_dir_all(&self.dir.0)?;
+            let mut file = tempfile::tempfile_in(&self.dir.0)?;
+            file.write_all(bytes)?;
+            self.held = Held::File(file);
+        }
+        match &mut self.held {
+            Held::File(file) => Ok(file),
+            Held::Memory(_) => Err(io::Error::other("spool was not moved to a file")),
+        }
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.held {
+            Held::Memory(held) if held.len() + bytes.len() <= IN_MEMORY => {
+                held.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            _ => self.file()?.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_spool_moves_to_a_file_without_a_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = SpoolDir::new(dir.path().to_owned()).spool();
+        let content: Vec<u8> = (0..=255).cycle().take(IN_MEMORY + 10).collect();
+        for part in content.chunks(1000) {
+            spool.write_all(part).unwrap();
+        }
+        let blob = spool.finish(Path::new("spool")).unwrap();
+        assert!(matches!(blob, Blob::Range(_)));
+        assert_eq!(blob.read_all(u64::MAX).unwrap(), content);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_small_spool_stays_in_memory() {
+        let mut spool = SpoolDir::new("/nonexistent".into()).spool();
+        spool.write_all(b"small").unwrap();
+        assert!(matches!(spool.finish(Path::new("spool")).unwrap(), Blob::Memory(_)));
+    }
+}

@@ -1,0 +1,93 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use crate::content::SpoolDir;
+use crate::oci::Platform;
+use crate::plan::{Naming, PlanError};
+use crate::port::{RegistryReader, RegistryWriter, Source, SourceError};
+
+/// What is to be done: values that were parsed and checked, no flags.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// How sources' names become targets, and for which registry.
+    pub naming: Naming,
+    pub selection: Selection,
+    pub compression: Compression,
+    pub existing: Existing,
+    pub stop: StopAfter,
+    pub on_failure: OnFailure,
+    pub limits: Limits,
+    /// Platforms of the cluster's nodes, to warn before an image that cannot run there is pushed.
+    pub node_platforms: Vec<Platform>,
+}
+
+/// Which platforms of an image are pushed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// All that are present.
+    #[default]
+    Present,
+    /// One of them: its manifest alone.
+    Only(Platform),
+}
+
+/// What is done to layers that are not compressed yet. Packed content stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Compression {
+    None,
+    #[default]
+    Gzip,
+}
+
+/// What happens where the registry has the manifest already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Existing {
+    #[default]
+    Skip,
+    Replace,
+}
+
+/// A dry run is not a flag that travels; it is stopping after the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StopAfter {
+    Plan,
+    #[default]
+    Push,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The other images go on.
+    #[default]
+    Continue,
+    /// No new work is begun.
+    Stop,
+}
+
+/// How much at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Transfers at once.
+    pub jobs: NonZeroUsize,
+    /// Layers packed at once.
+    pub threads: NonZeroUsize,
+}
+
+/// What the steps need from outside. Another program fills it and pushes without the command line.
+#[derive(Clone)]
+pub struct World {
+    pub sources: Vec<Arc<dyn Source>>,
+    pub reader: Arc<dyn RegistryReader>,
+    pub writer: Arc<dyn RegistryWriter>,
+    /// Where packed layers go until they are sent.
+    pub spools: SpoolDir,
+}
+
+/// Why a run could not go on at all. The failure of one image is a value in the report.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}

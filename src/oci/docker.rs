@@ -1,0 +1,79 @@
+use oci_spec::image::Digest;
+use serde::Deserialize;
+
+use super::{JsonError, strict_json};
+
+/// `manifest.json` of a `docker save` archive: one entry an image.
+pub type DockerSave = Vec<SavedImage>;
+
+/// One image of a `docker save` archive. The paths are names in the archive, never on disk.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SavedImage {
+    /// The entry of the configuration.
+    pub config: String,
+    /// Names that the image was saved under; absent when it was saved by id.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub repo_tags: Vec<String>,
+    /// The entries of the layers, from the lowest.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub layers: Vec<String>,
+}
+
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[derive(Deserialize)]
+struct ConfigShape {
+    rootfs: RootFs,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    diff_ids: Vec<Digest>,
+}
+
+impl SavedImage {
+    /// Parses `manifest.json`.
+    ///
+    /// # Errors
+    /// When it is no JSON list of images.
+    pub fn parse_all(bytes: &[u8]) -> Result<DockerSave, JsonError> {
+        strict_json(bytes)
+    }
+
+    /// The digests of the unpacked layers, from the configuration (image-spec, `rootfs.diff_ids`).
+    ///
+    /// # Errors
+    /// When the configuration is no JSON, or has no `rootfs.diff_ids`.
+    pub fn diff_ids(config: &[u8]) -> Result<Vec<Digest>, JsonError> {
+        Ok(strict_json::<ConfigShape>(config)?.rootfs.diff_ids)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_that_was_saved_by_id_has_no_names() {
+        let images =
+            SavedImage::parse_all(br#"[{"Config":"c.json","RepoTags":null,"Layers":["l/layer.tar"]}]"#).unwrap();
+        assert_eq!(images.len(), 1);
+        assert!(images[0].repo_tags.is_empty());
+    }
+
+    #[test]
+    fn a_document_that_is_no_list_is_refused() {
+        for text in ["null", "{}", "[1]", "[{}]"] {
+            assert!(SavedImage::parse_all(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_without_diff_ids_is_refused() {
+        assert!(SavedImage::diff_ids(br#"{"rootfs":{}}"#).is_err());
+        assert!(SavedImage::diff_ids(br#"{"architecture":"amd64"}"#).is_err());
+    }
+}

@@ -1,0 +1,228 @@
+use bytes::Bytes;
+use oci_spec::image::{Descriptor, Digest, ImageIndex, ImageManifest, MediaType};
+use serde::Deserialize;
+
+use super::{Hasher, JsonError, UnsupportedDigest, sha256, strict_json};
+
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+/// More layers than this no runtime mounts; the bound keeps a hostile manifest small in memory.
+const MAX_CHILDREN: usize = 10_000;
+
+/// Why a document is not a manifest that can be pushed.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("manifest is not readable")]
+    Json(#[from] JsonError),
+    #[error("manifest has digest {found}, its descriptor says {expected}")]
+    DigestMismatch { expected: Digest, found: Digest },
+    #[error("manifest has {found} bytes, its descriptor says {expected}")]
+    SizeMismatch { expected: u64, found: u64 },
+    #[error("manifest calls itself `{found}`, its descriptor `{expected}`")]
+    MediaTypeMismatch { expected: String, found: String },
+    #[error("manifest has both `layers` and `manifests`")]
+    Mixed,
+    #[error("manifest has neither `layers` nor `manifests`")]
+    Empty,
+    #[error("manifest is of Docker's schema 1, which registries no longer take")]
+    Schema1,
+    #[error("manifest has {found} children, more than {MAX_CHILDREN}")]
+    TooManyChildren { found: usize },
+    #[error(transparent)]
+    Digest(#[from] UnsupportedDigest),
+}
+
+/// What a manifest refers to.
+#[derive(Debug, Clone)]
+pub enum Children {
+    /// An image manifest, or an artifact in its form.
+    Image { config: Descriptor, layers: Vec<Descriptor>, subject: Option<Descriptor> },
+    /// An index (or Docker's manifest list): one manifest a platform, attestations, nested indexes.
+    Index { manifests: Vec<Descriptor>, subject: Option<Descriptor> },
+}
+
+/// A manifest as it stands: the digest is that of `raw`, and `raw` is what is sent.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    descriptor: Descriptor,
+    raw: Bytes,
+    children: Children,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Probe {
+    schema_version: Option<u32>,
+    media_type: Option<String>,
+    layers: Option<serde::de::IgnoredAny>,
+    manifests: Option<serde::de::IgnoredAny>,
+    fs_layers: Option<serde::de::IgnoredAny>,
+    config: Option<serde::de::IgnoredAny>,
+}
+
+impl Manifest {
+    /// Parses the document that `descriptor` names, and checks size, digest and media type.
+    ///
+    /// # Errors
+    /// When the bytes are not those of the descriptor, or are not one manifest of a known kind.
+    pub fn parse(descriptor: Descriptor, raw: Bytes) -> Result<Self, ManifestError> {
+        if descriptor.size() != raw.len() as u64 {
+            return Err(ManifestError::SizeMismatch { expected: descriptor.size(), found: raw.len() as u64 });
+        }
+        let mut hasher = Hasher::of(descriptor.digest())?;
+        hasher.update(&raw);
+        let found = hasher.finish();
+        if found != *descriptor.digest() {
+            return Err(ManifestError::DigestMismatch { expected: descriptor.digest().clone(), found });
+        }
+        let (media_type, children) = read(&raw)?;
+        if let Some(found) = media_type.filter(|found| *found != *descriptor.media_type()) {
+            let expected = descriptor.media_type().to_string();
+            return Err(ManifestError::MediaTypeMismatch { expected, found: found.to_string() });
+        }
+        Ok(Self { descriptor, raw, children })
+    }
+
+    /// Makes a manifest of bytes that have no descriptor yet; the media type is the document's own.
+    ///
+    /// # Errors
+    /// When the bytes are not one manifest of a known kind.
+    pub fn from_bytes(raw: Bytes) -> Result<Self, ManifestError> {
+        let (media_type, children) = read(&raw)?;
+        let media_type = media_type.unwrap_or(match children {
+            Children::Image { .. } => MediaType::ImageManifest,
+            Children::Index { .. } => MediaType::ImageIndex,
+        });
+        let descriptor = Descriptor::new(media_type, raw.len() as u64, sha256(&raw));
+        Ok(Self { descriptor, raw, children })
+    }
+
+    /// Media type, digest and size.
+    #[must_use]
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        self.descriptor.digest()
+    }
+
+    /// The bytes that the digest was computed from.
+    #[must_use]
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    #[must_use]
+    pub fn children(&self) -> &Children {
+        &self.children
+    }
+}
+
+/// The media type that the document names (Docker's and the spec's may both stand), and its children.
+fn read(raw: &[u8]) -> Result<(Option<MediaType>, Children), ManifestError> {
+    let probe: Probe = strict_json(raw)?;
+    let media_type = probe.media_type.as_deref().map(MediaType::from);
+    if probe.schema_version == Some(1) || probe.fs_layers.is_some() {
+        return Err(ManifestError::Schema1);
+    }
+    let shape = |source| ManifestError::Json(JsonError::Shape { source });
+    let children = match (probe.layers.is_some(), probe.manifests.is_some()) {
+        (true, true) => return Err(ManifestError::Mixed),
+        (_, true) if probe.config.is_some() => return Err(ManifestError::Mixed),
+        (false, false) => return Err(ManifestError::Empty),
+        (true, false) => {
+            let image: ImageManifest = serde_json::from_slice(raw).map_err(shape)?;
+            Children::Image {
+                config: image.config().clone(),
+                layers: image.layers().clone(),
+                subject: image.subject().clone(),
+            }
+        }
+        (false, true) => {
+            let index: ImageIndex = serde_json::from_slice(raw).map_err(shape)?;
+            Children::Index { manifests: index.manifests().clone(), subject: index.subject().clone() }
+        }
+    };
+    let (kind, listed) = match &children {
+        Children::Image { layers, .. } => (DOCKER_MANIFEST, layers),
+        Children::Index { manifests, .. } => (DOCKER_LIST, manifests),
+    };
+    if listed.len() > MAX_CHILDREN {
+        return Err(ManifestError::TooManyChildren { found: listed.len() });
+    }
+    for child in listed {
+        Hasher::of(child.digest())?;
+    }
+    check_kind(media_type.as_ref(), kind, &children)?;
+    Ok((media_type, children))
+}
+
+/// A document that calls itself an index and lists layers, or the reverse, is refused (CVE-2021-41190).
+fn check_kind(named: Option<&MediaType>, docker: &str, children: &Children) -> Result<(), ManifestError> {
+    let Some(named) = named else { return Ok(()) };
+    let spec = match children {
+        Children::Image { .. } => MediaType::ImageManifest,
+        Children::Index { .. } => MediaType::ImageIndex,
+    };
+    if *named == spec || named.to_string() == docker {
+        return Ok(());
+    }
+    Err(ManifestError::MediaTypeMismatch { expected: spec.to_string(), found: named.to_string() })
+}
+
+/// Whether a layer may be absent because its owner does not allow copies: it is never fetched.
+#[must_use]
+pub fn is_foreign(layer: &Descriptor) -> bool {
+    let media_type = layer.media_type().to_string();
+    (media_type.contains(".nondistributable.") || media_type.contains(".foreign."))
+        && layer.urls().as_ref().is_some_and(|urls| !urls.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}"#;
+
+    fn parsed(text: &str) -> Result<Manifest, ManifestError> {
+        Manifest::from_bytes(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    #[test]
+    fn an_image_manifest_keeps_its_bytes() {
+        let text = format!(r#"{{ "schemaVersion":2, "config":{CONFIG}, "layers":[] }}"#);
+        let manifest = parsed(&text).unwrap();
+        assert_eq!(manifest.raw(), text.as_bytes());
+        assert_eq!(*manifest.digest(), sha256(text.as_bytes()));
+        assert_eq!(*manifest.descriptor().media_type(), MediaType::ImageManifest);
+    }
+
+    #[test]
+    fn mixed_empty_and_old_documents_are_refused() {
+        let mixed = format!(r#"{{"schemaVersion":2,"config":{CONFIG},"layers":[],"manifests":[]}}"#);
+        assert!(matches!(parsed(&mixed), Err(ManifestError::Mixed)));
+        assert!(matches!(parsed("{}"), Err(ManifestError::Empty)));
+        assert!(matches!(parsed(r#"{"schemaVersion":1,"fsLayers":[]}"#), Err(ManifestError::Schema1)));
+    }
+
+    #[test]
+    fn an_index_that_calls_itself_an_image_is_refused() {
+        let text = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","manifests":[]}"#;
+        assert!(matches!(parsed(text), Err(ManifestError::MediaTypeMismatch { .. })));
+    }
+
+    #[test]
+    fn bytes_of_another_digest_are_refused() {
+        let raw = Bytes::from(format!(r#"{{"schemaVersion":2,"config":{CONFIG},"layers":[]}}"#));
+        let descriptor = Descriptor::new(MediaType::ImageManifest, raw.len() as u64, sha256(b"other"));
+        assert!(matches!(Manifest::parse(descriptor, raw), Err(ManifestError::DigestMismatch { .. })));
+    }
+
+    #[test]
+    fn a_negative_size_is_refused() {
+        let text = format!(r#"{{"schemaVersion":2,"config":{},"layers":[]}}"#, CONFIG.replace(":2,", ":-2,"));
+        assert!(matches!(parsed(&text), Err(ManifestError::Json(_))));
+    }
+}

@@ -1,0 +1,13 @@
+//! What the steps need from the world. Adapters implement these traits; tests do it in memory.
+
+mod keychain;
+mod registry;
+mod source;
+
+pub use keychain::{Credential, Identity, Keychain, KeychainError, Origin, OriginError, Scheme, Secret};
+pub use registry::{
+    ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored, Upload,
+};
+pub use source::{
+    Content, Encoding, FoundImage, Found, ImageTree, Layer, Skipped, Source, SourceError, SourceName, Suggested,
+};

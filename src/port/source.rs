@@ -1,0 +1,137 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::content::{Blob, ContentError};
+use crate::event::Events;
+use crate::oci::{Descriptor, Digest, JsonError, Manifest, ManifestError, Platform, Tag};
+
+/// How a layer of a `docker save` archive stands in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Encoding {
+    Tar,
+    Gzip,
+    Zstd,
+}
+
+/// A layer that has no descriptor yet.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Digest of the unpacked bytes, from the configuration.
+    pub diff_id: Digest,
+    pub encoding: Encoding,
+    pub blob: Blob,
+}
+
+/// A manifest with everything that it needs: pushed children first, byte for byte.
+#[derive(Debug, Clone)]
+pub struct ImageTree {
+    pub manifest: Manifest,
+    /// Configuration and layers of an image manifest that are present; a foreign layer may be absent.
+    pub blobs: Vec<(Descriptor, Blob)>,
+    /// Manifests of an index.
+    pub children: Vec<Arc<ImageTree>>,
+}
+
+/// What an image is made of.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Goes up byte for byte; all digests are known.
+    Exact(Arc<ImageTree>),
+    /// A `docker save` image: the configuration and its layers, to be packed into an OCI manifest.
+    Unpacked {
+        config: Bytes,
+        layers: Vec<Layer>,
+        /// The same image byte for byte with its uncompressed layers, where the source has it so.
+        exact: Option<Arc<ImageTree>>,
+    },
+}
+
+/// A name that a source gives its image; naming turns it into a target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Suggested {
+    /// A whole reference as the source has it: `myapp:dev`, `docker.io/library/nginx:1.27`.
+    Reference(String),
+    /// A tag alone (`org.opencontainers.image.ref.name` of docker); the name is the fallback.
+    Tag(Tag),
+}
+
+/// What a source is called in messages and the report: `docker-archive:app.tar:myapp:dev`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceName(pub String);
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One image that a source has.
+#[derive(Debug, Clone)]
+pub struct FoundImage {
+    pub source: SourceName,
+    /// The names that the source gives it, best first; all of them become targets.
+    pub suggested: Vec<Suggested>,
+    /// The name when there is none: the file's or folder's stem, already without suffixes.
+    pub fallback: String,
+    pub content: Content,
+    /// Platforms present, from configuration or index; attestations are left out.
+    pub platforms: Vec<Platform>,
+    /// What the user should know: an index that lacks platforms, foreign layers, ignored names.
+    pub notes: Vec<String>,
+}
+
+/// Something that was looked at and is no image, or cannot be pushed, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    pub path: PathBuf,
+    pub reason: String,
+}
+
+/// What a source had.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub images: Vec<FoundImage>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// A place where images are.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Finds its images without extracting anything.
+    ///
+    /// # Errors
+    /// When a source that was named is not there or is damaged. Faults of single files below a
+    /// searched folder are `Skipped`.
+    async fn find(&self, events: &Events) -> Result<Found, SourceError>;
+}
+
+/// Why a source has no image to give.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("`{}` does not exist", path.display())]
+    NotFound { path: PathBuf, near: Vec<String> },
+    #[error("could not read `{}`", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("`{}` holds no image: {reason}", path.display())]
+    NotAnImage { path: PathBuf, reason: String },
+    #[error("`{}` is damaged: {reason}", path.display())]
+    Damaged { path: PathBuf, reason: String },
+    #[error("`{}`: {entry}", path.display())]
+    Json { path: PathBuf, entry: String, source: JsonError },
+    #[error("`{}`: {entry}", path.display())]
+    Manifest { path: PathBuf, entry: String, source: ManifestError },
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    #[error("`{}` has no image named `{name}`", path.display())]
+    NameNotFound { path: PathBuf, name: String, names: Vec<String> },
+    #[error("image `{reference}` is in no local engine")]
+    NotInEngine { reference: String, tried: Vec<String>, near: Vec<String> },
+    #[error("the container engine at {engine} failed")]
+    Engine { engine: String, reason: String },
+    #[error("no image found under `{}`", path.display())]
+    NothingFound { path: PathBuf, skipped: Vec<Skipped> },
+}
