@@ -1,15 +1,9 @@
-//! Bytes in, packed bytes out.
+//! Bytes in, packed bytes out: the same on every machine, for any number of threads.
+//!
+//! A layer is read once. On the way its diff_id is checked, it is packed, and the digest of what
+//! comes out is computed; what comes out is spooled, since a registry wants the digest first.
 
-use crate::content::ContentError;
-use crate::oci::Digest;
+mod gzip;
+mod layer;
 
-/// Why a layer could not be packed.
-#[derive(Debug, thiserror::Error)]
-pub enum PackError {
-    #[error("layer has digest {found}, the image says {expected}")]
-    DiffIdMismatch { expected: Digest, found: Digest },
-    #[error(transparent)]
-    Content(#[from] ContentError),
-    #[error(transparent)]
-    Digest(#[from] crate::oci::UnsupportedDigest),
-}
+pub use layer::{Encoding, Form, PackError, Packed, Unpacked, pack};

@@ -9,13 +9,7 @@ use crate::content::{Blob, ContentError};
 use crate::event::Events;
 use crate::oci::{Descriptor, Digest, JsonError, Manifest, ManifestError, Platform, Tag};
 
-/// How a layer of a `docker save` archive stands in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Encoding {
-    Tar,
-    Gzip,
-    Zstd,
-}
+pub use crate::pack::Encoding;
 
 /// A layer that has no descriptor yet.
 #[derive(Debug, Clone)]
@@ -101,6 +95,9 @@ pub struct Found {
 /// A place where images are.
 #[async_trait]
 pub trait Source: Send + Sync {
+    /// What it is called in messages and in the report.
+    fn name(&self) -> SourceName;
+
     /// Finds its images without extracting anything.
     ///
     /// # Errors
