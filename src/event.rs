@@ -73,20 +73,60 @@ pub enum Event {
     /// The user should know, and nothing has failed.
     Note(String),
     Warning(String),
-    ImageFound { source: SourceName },
+    ImageFound {
+        source: SourceName,
+    },
     /// Sizes are in bytes; `unknown` counts layers whose digest is not known before they are packed.
-    Planned { images: usize, present: usize, blobs: usize, bytes: u64, unknown: usize },
-    ImageStarted { image: usize, source: SourceName, reference: String },
-    PackStarted { diff_id: Digest, size: u64, meter: Meter },
-    PackFinished { diff_id: Digest, digest: Digest, size: u64 },
-    BlobStarted { digest: Digest, size: u64, meter: Meter },
+    Planned {
+        images: usize,
+        present: usize,
+        blobs: usize,
+        bytes: u64,
+        unknown: usize,
+    },
+    ImageStarted {
+        image: usize,
+        source: SourceName,
+        reference: String,
+    },
+    PackStarted {
+        diff_id: Digest,
+        size: u64,
+        meter: Meter,
+    },
+    PackFinished {
+        diff_id: Digest,
+        digest: Digest,
+        size: u64,
+    },
+    BlobStarted {
+        digest: Digest,
+        size: u64,
+        meter: Meter,
+    },
     /// All bytes are out and the registry has not answered yet.
-    BlobStoring { digest: Digest },
-    BlobFinished { digest: Digest, size: u64, outcome: BlobOutcome },
-    BlobFailed { digest: Digest },
+    BlobStoring {
+        digest: Digest,
+    },
+    BlobFinished {
+        digest: Digest,
+        size: u64,
+        outcome: BlobOutcome,
+    },
+    BlobFailed {
+        digest: Digest,
+    },
     /// The next attempt begins after `wait`.
-    Retrying { subject: String, reason: String, wait: Duration, attempt: u32 },
-    ManifestPut { reference: String, digest: Digest },
+    Retrying {
+        subject: String,
+        reason: String,
+        wait: Duration,
+        attempt: u32,
+    },
+    ManifestPut {
+        reference: String,
+        digest: Digest,
+    },
     ImageFinished(Box<ImageOutcome>),
 }
 

@@ -126,8 +126,7 @@ impl SourceFile {
     /// `Open` when it cannot be opened, `NotRegular` for a folder, FIFO, socket or device.
     pub fn open(path: &Path, pool: &Arc<FilePool>) -> Result<Arc<Self>, ContentError> {
         let file = open(path).map_err(|source| ContentError::Open { path: path.to_owned(), source })?;
-        let meta =
-            file.metadata().map_err(|source| ContentError::Open { path: path.to_owned(), source })?;
+        let meta = file.metadata().map_err(|source| ContentError::Open { path: path.to_owned(), source })?;
         if !meta.is_file() {
             return Err(ContentError::NotRegular { path: path.to_owned() });
         }
@@ -143,8 +142,7 @@ impl SourceFile {
     /// # Errors
     /// `Open` when its length cannot be read.
     pub fn from_spool(file: File, shown: &Path) -> Result<Arc<Self>, ContentError> {
-        let meta =
-            file.metadata().map_err(|source| ContentError::Open { path: shown.to_owned(), source })?;
+        let meta = file.metadata().map_err(|source| ContentError::Open { path: shown.to_owned(), source })?;
         let identity = Identity::of(&meta);
         Ok(Arc::new(Self { path: shown.to_owned(), identity, handle: Handle::Held(Arc::new(file)) }))
     }

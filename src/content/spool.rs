@@ -64,7 +64,8 @@ impl Spool {
     pub fn finish_file(mut self, shown: &Path) -> Result<std::sync::Arc<SourceFile>, ContentError> {
         let dir = self.dir.0.clone();
         let file = self.file().map_err(|source| ContentError::Spool { dir, source })?;
-        let file = file.try_clone().map_err(|source| ContentError::Open { path: shown.to_owned(), source })?;
+        let file =
+            file.try_clone().map_err(|source| ContentError::Open { path: shown.to_owned(), source })?;
         SourceFile::from_spool(file, shown)
     }
 

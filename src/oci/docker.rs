@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn an_image_that_was_saved_by_id_has_no_names() {
         let images =
-            SavedImage::parse_all(br#"[{"Config":"c.json","RepoTags":null,"Layers":["l/layer.tar"]}]"#).unwrap();
+            SavedImage::parse_all(br#"[{"Config":"c.json","RepoTags":null,"Layers":["l/layer.tar"]}]"#)
+                .unwrap();
         assert_eq!(images.len(), 1);
         assert!(images[0].repo_tags.is_empty());
     }

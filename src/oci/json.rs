@@ -93,7 +93,9 @@ mod tests {
     fn a_key_that_stands_twice_is_refused_at_any_depth() {
         assert!(strict_json::<serde_json::Value>(br#"{"a":1,"b":{"a":2}}"#).is_ok());
         let twice = strict_json::<serde_json::Value>(br#"{"b":[{"a":1,"a":2}]}"#).unwrap_err();
-        assert!(matches!(twice, JsonError::Syntax { source } if source.to_string().contains("key `a` twice")));
+        assert!(
+            matches!(twice, JsonError::Syntax { source } if source.to_string().contains("key `a` twice"))
+        );
     }
 
     #[test]

@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn an_index_that_calls_itself_an_image_is_refused() {
-        let text = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","manifests":[]}"#;
+        let text =
+            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","manifests":[]}"#;
         assert!(matches!(parsed(text), Err(ManifestError::MediaTypeMismatch { .. })));
     }
 

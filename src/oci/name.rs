@@ -126,7 +126,8 @@ mod tests {
         for good in ["a", "library/nginx", "a.b_c__d---e/f", "0/1"] {
             assert!(good.parse::<Repository>().is_ok(), "{good}");
         }
-        for bad in ["", "/", "a/", "/a", "a//b", "-a", "a-", "a..b", "a___b", "a._b", "A", "a b", "ä", "a:b"] {
+        for bad in ["", "/", "a/", "/a", "a//b", "-a", "a-", "a..b", "a___b", "a._b", "A", "a b", "ä", "a:b"]
+        {
             assert!(bad.parse::<Repository>().is_err(), "{bad}");
         }
     }

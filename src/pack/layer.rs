@@ -108,12 +108,7 @@ pub fn pack(
     finish(layer, form, seen.finish(), output)
 }
 
-fn finish(
-    layer: &Unpacked,
-    form: Form,
-    seen: Digest,
-    output: Option<Output>,
-) -> Result<Packed, PackError> {
+fn finish(layer: &Unpacked, form: Form, seen: Digest, output: Option<Output>) -> Result<Packed, PackError> {
     let holds_tar = matches!(form, Form::Gzip | Form::AsIs(Encoding::Tar));
     if holds_tar && seen != layer.diff_id {
         return Err(PackError::DiffIdMismatch { expected: layer.diff_id.clone(), found: seen });
@@ -146,12 +141,7 @@ struct Output {
 
 impl Output {
     fn new(spools: &SpoolDir) -> Self {
-        Self {
-            members: Members::new(),
-            hasher: Hasher::sha256(),
-            spool: spools.spool(),
-            dir: spools.clone(),
-        }
+        Self { members: Members::new(), hasher: Hasher::sha256(), spool: spools.spool(), dir: spools.clone() }
     }
 
     fn push(&mut self, block: &[u8]) -> Result<(), PackError> {

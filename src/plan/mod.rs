@@ -1,12 +1,172 @@
 //! Step 2: what the registry lacks, as a list of steps that each need only earlier ones.
+//!
+//! The plan asks for manifests first: an image whose tag already points to its manifest needs nothing
+//! else. It asks for blobs only where a digest is known and an image has to go up.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+mod decide;
+mod graph;
 mod naming;
+mod steps;
+mod survey;
+mod warnings;
 
-pub use naming::{NameRules, Naming, Owner, PathPart, RegistryHost, Rename, Target, TargetError};
+pub use decide::{Decision, Presence, decide};
+pub use naming::{NameRules, Named, Naming, Owner, PathPart, RegistryHost, Rename, Target, TargetError};
+pub use steps::{
+    Action, BlobContent, Fate, LayerSlot, ManifestForm, Outstanding, PlannedImage, PushPlan, Step, StepId,
+};
 
-/// Why no plan can be made, or an image is left out of it.
+use crate::event::{Event, Events};
+use crate::job::{Existing, Job, World};
+use crate::oci::Descriptor;
+use crate::port::{FoundImage, RegistryError};
+use crate::report::ImageError;
+use graph::{Graph, exact};
+
+/// Why no plan can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The registry cannot be asked at all: no image could be pushed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// An image and where it goes.
+struct Addressed {
+    image: FoundImage,
+    target: Target,
+}
+
+/// Plans all images of the run. Only reads from the registry.
+///
+/// # Errors
+/// When a name cannot be a target, two different images have one target, or the registry refuses the
+/// login or cannot be reached. What concerns one image alone is its fate in the plan.
+pub async fn plan(
+    found: Vec<FoundImage>,
+    job: &Job,
+    world: &World,
+    events: &Events,
+) -> Result<PushPlan, PlanError> {
+    let addressed = address(found, job, events)?;
+    let jobs = job.limits.jobs.get();
+    let targets: HashSet<Target> = addressed.iter().map(|a| a.target.clone()).collect();
+    let mut current = survey::manifests(targets.into_iter(), world, jobs).await;
+    let mut fates = Vec::new();
+    for one in addressed {
+        let answer = current.remove(&one.target).unwrap_or(Ok(None));
+        let standing = standing(&one, answer, job)?;
+        fates.push((one, standing));
+    }
+    let wanted = fates
+        .iter()
+        .filter(|(_, standing)| matches!(standing, Standing::Differs(_)))
+        .flat_map(|(one, _)| {
+            let digests = survey::known_digests(&one.image, job.compression);
+            digests.into_iter().map(|digest| (one.target.repository.clone(), digest))
+        })
+        .filter(|_| job.existing == Existing::Skip)
+        .collect();
+    let presence = survey::blobs(wanted, world, jobs).await?;
+    let plan = assemble(fates, Graph::new(job.compression, presence));
+    announce(&plan, events);
+    Ok(plan)
+}
+
+/// Gives every image its targets, refuses collisions, and says what the user should know.
+fn address(found: Vec<FoundImage>, job: &Job, events: &Events) -> Result<Vec<Addressed>, PlanError> {
+    if job.naming.rename.is_some() && found.len() > 1 {
+        return Err(TargetError::RenameOfMany { images: found.len() }.into());
+    }
+    let mut addressed: Vec<Addressed> = Vec::new();
+    let mut taken: HashMap<Target, usize> = HashMap::new();
+    for image in found {
+        let named = job.naming.name(&image)?;
+        for note in image.notes.iter().chain(&named.notes) {
+            events.note(note.clone());
+        }
+        if let Some(warning) = warnings::architecture(&image, &job.node_platforms) {
+            events.warn(warning);
+        }
+        for target in named.targets {
+            match taken.get(&target).and_then(|index| addressed.get(*index)) {
+                Some(first) if same(&first.image, &image) => continue,
+                Some(first) => {
+                    let sources = vec![first.image.source.to_string(), image.source.to_string()];
+                    return Err(TargetError::Collision { target: target.to_string(), sources }.into());
+                }
+                None => {}
+            }
+            taken.insert(target.clone(), addressed.len());
+            addressed.push(Addressed { image: image.clone(), target });
+        }
+    }
+    Ok(addressed)
+}
+
+/// Whether two finds are the same image, so that one of them is enough.
+fn same(a: &FoundImage, b: &FoundImage) -> bool {
+    use crate::port::Content::{Exact, Unpacked};
+    match (&a.content, &b.content) {
+        (Exact(a), Exact(b)) => a.manifest.digest() == b.manifest.digest(),
+        (Unpacked { config: a, .. }, Unpacked { config: b, .. }) => a == b,
+        _ => false,
+    }
+}
+
+/// What the registry has under an image's tag.
+enum Standing {
+    Same,
+    Differs(Option<Descriptor>),
+    Refused(RegistryError),
+}
+
+fn standing(
+    one: &Addressed,
+    answer: Result<Option<Descriptor>, RegistryError>,
+    job: &Job,
+) -> Result<Standing, PlanError> {
+    let current = match answer {
+        Ok(current) => current,
+        Err(error @ RegistryError::Refused { .. }) => return Ok(Standing::Refused(error)),
+        Err(error) => return Err(error.into()),
+    };
+    let wanted = exact(&one.image, job.compression).map(|tree| tree.manifest.digest());
+    Ok(match &current {
+        Some(there) if Some(there.digest()) == wanted && job.existing == Existing::Skip => Standing::Same,
+        _ => Standing::Differs(current.filter(|_| job.existing == Existing::Skip)),
+    })
+}
+
+fn assemble(fates: Vec<(Addressed, Standing)>, mut graph: Graph) -> PushPlan {
+    for (one, standing) in fates {
+        match standing {
+            Standing::Same => graph.settled(&one.image, one.target, Fate::Exists),
+            Standing::Refused(error) => {
+                let error = Arc::new(ImageError::Registry(error));
+                graph.settled(&one.image, one.target, Fate::Refused(error));
+            }
+            Standing::Differs(current) => {
+                graph.add(&one.image, one.target, current.map(|there| there.digest().clone()));
+            }
+        }
+    }
+    graph.finish()
+}
+
+fn announce(plan: &PushPlan, events: &Events) {
+    let outstanding = plan.outstanding();
+    let present = plan.images.iter().filter(|image| matches!(image.fate, Fate::Exists)).count();
+    events.emit(Event::Planned {
+        images: plan.images.len(),
+        present,
+        blobs: outstanding.blobs,
+        bytes: outstanding.bytes,
+        unknown: outstanding.unknown,
+    });
 }

@@ -1,4 +1,7 @@
-use crate::oci::{Repository, Tag};
+use std::fmt;
+
+use crate::oci::{NameError, Reference, Repository, Tag};
+use crate::port::{FoundImage, Suggested};
 
 /// The registry's name as it stands in references: `host` or `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,11 +31,11 @@ pub enum PathPart {
 pub enum NameRules {
     #[default]
     Oci,
-    /// No `__`, no `--`, tags folded to lower case.
+    /// No `__`, no `--`; tags are folded to lower case.
     Gitea,
 }
 
-/// `--as NAME[:TAG]`.
+/// `--as NAME[:TAG]`: a bare name goes below the owner, a name with a slash is the whole path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rename {
     pub name: String,
@@ -59,9 +62,371 @@ pub struct Target {
     pub tag: Tag,
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}:{}", self.registry.0, self.repository, self.tag)
+    }
+}
+
+/// An image's targets, and what was changed on the way that the user should know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    pub targets: Vec<Target>,
+    pub notes: Vec<String>,
+}
+
 /// Why an image has no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    #[error("invalid image name `{name}`: {reason}")]
-    Name { name: String, reason: String, suggestion: Option<String> },
+    #[error("invalid image name `{}`: {reason}", name.escape_debug())]
+    Name { name: String, reason: String },
+    #[error("invalid image name `{}`: repository names are lower case", name.escape_debug())]
+    UpperCase { name: String, suggestion: String },
+    #[error("invalid image name `{name}`: Gitea takes no {found:?} in names")]
+    GiteaName { name: String, found: &'static str, suggestion: String },
+    #[error("`{name}` has a digest and no tag")]
+    NoTag { name: String },
+    #[error("`{target}` would be two different images")]
+    Collision { target: String, sources: Vec<String> },
+    #[error("one name for {images} images")]
+    RenameOfMany { images: usize },
+}
+
+/// A source's name, taken apart.
+struct Parts {
+    /// Set where the name already starts with the target's registry.
+    here: bool,
+    path: String,
+    tag: Option<Tag>,
+    has_digest: bool,
+}
+
+impl Naming {
+    /// The targets of one image. Names that cannot be a target are left out with a note as long as
+    /// another name can.
+    ///
+    /// # Errors
+    /// When no name of the image can be a target.
+    pub fn name(&self, image: &FoundImage) -> Result<Named, TargetError> {
+        let mut named = Named::default();
+        let mut refused = None;
+        for suggested in suggestions(image) {
+            match self.targets_of(&suggested, &image.fallback, &mut named.notes) {
+                Ok(targets) => {
+                    for target in targets {
+                        if !named.targets.contains(&target) {
+                            named.targets.push(target);
+                        }
+                    }
+                }
+                Err(error) => {
+                    named.notes.push(format!("{error}; this name is left out"));
+                    refused.get_or_insert(error);
+                }
+            }
+        }
+        match refused {
+            Some(error) if named.targets.is_empty() => Err(error),
+            _ => Ok(named),
+        }
+    }
+
+    fn targets_of(
+        &self,
+        suggested: &Suggested,
+        fallback: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Target>, TargetError> {
+        let parts = match suggested {
+            Suggested::Reference(name) => self.parts(name)?,
+            Suggested::Tag(tag) => Parts { tag: Some(tag.clone()), ..self.parts(fallback)? },
+        };
+        let repository = self.repository(&parts, notes)?;
+        let tags = self.tags_of(&parts, suggested)?;
+        tags.into_iter()
+            .map(|tag| {
+                let tag = self.folded(tag, notes)?;
+                Ok(Target { registry: self.registry.clone(), repository: repository.clone(), tag })
+            })
+            .collect()
+    }
+
+    fn parts(&self, name: &str) -> Result<Parts, TargetError> {
+        let here = name.strip_prefix(&self.registry.0).is_some_and(|rest| rest.starts_with('/'));
+        // An owner is written as Gitea shows it (`giteaAdmin`); its repositories are lower case.
+        let text = if here { lower_case_owner(name, self.registry.0.len() + 1) } else { name.to_owned() };
+        let reference = Reference::try_from(text.as_str()).map_err(|error| name_error(name, &error))?;
+        let path = reference.repository();
+        let path = match reference.registry() {
+            "docker.io" => path.strip_prefix("library/").unwrap_or(path),
+            _ => path,
+        };
+        let tagged = text.rsplit_once('/').map_or(text.as_str(), |(_, last)| last);
+        let tagged = tagged.split_once('@').map_or(tagged, |(name, _)| name);
+        let tag = reference.tag().filter(|_| tagged.contains(':')).and_then(|tag| tag.parse().ok());
+        Ok(Parts { here, path: path.to_owned(), tag, has_digest: reference.digest().is_some() })
+    }
+
+    fn repository(&self, parts: &Parts, notes: &mut Vec<String>) -> Result<Repository, TargetError> {
+        let path = match &self.rename {
+            Some(rename) if rename.name.contains('/') => rename.name.clone(),
+            Some(rename) => self.below_owner(&rename.name, notes),
+            None if parts.here => parts.path.clone(),
+            None => self.below_owner(self.kept(&parts.path), notes),
+        };
+        let repository = path.parse::<Repository>().map_err(|error| repository_error(&path, &error))?;
+        self.check_rules(&repository)?;
+        Ok(repository)
+    }
+
+    fn kept<'a>(&self, path: &'a str) -> &'a str {
+        match self.path {
+            PathPart::Whole => path,
+            PathPart::Last => path.rsplit('/').next().unwrap_or(path),
+        }
+    }
+
+    fn below_owner(&self, name: &str, notes: &mut Vec<String>) -> String {
+        match &self.owner {
+            Owner::None => name.to_owned(),
+            Owner::Unknown => format!("owner/{name}"),
+            Owner::Named(owner) => {
+                let lower = owner.to_lowercase();
+                if lower != *owner {
+                    let note = format!("owner `{owner}` is written `{lower}` in image names");
+                    if !notes.contains(&note) {
+                        notes.push(note);
+                    }
+                }
+                format!("{lower}/{name}")
+            }
+        }
+    }
+
+    fn tags_of(&self, parts: &Parts, suggested: &Suggested) -> Result<Vec<Tag>, TargetError> {
+        if !self.tags.is_empty() {
+            return Ok(self.tags.clone());
+        }
+        if let Some(tag) = self.rename.as_ref().and_then(|rename| rename.tag.clone()) {
+            return Ok(vec![tag]);
+        }
+        match (&parts.tag, suggested) {
+            (Some(tag), _) => Ok(vec![tag.clone()]),
+            (None, Suggested::Reference(name)) if parts.has_digest => {
+                Err(TargetError::NoTag { name: name.clone() })
+            }
+            (None, _) => Ok(vec![Tag::latest()]),
+        }
+    }
+
+    fn check_rules(&self, repository: &Repository) -> Result<(), TargetError> {
+        if self.rules == NameRules::Oci {
+            return Ok(());
+        }
+        let name = repository.as_str();
+        match ["__", "--"].into_iter().find(|run| name.contains(run)) {
+            None => Ok(()),
+            Some(found) => Err(TargetError::GiteaName {
+                name: name.to_owned(),
+                found,
+                suggestion: single_separators(name.rsplit('/').next().unwrap_or(name)),
+            }),
+        }
+    }
+
+    fn folded(&self, tag: Tag, notes: &mut Vec<String>) -> Result<Tag, TargetError> {
+        let lower = tag.as_str().to_ascii_lowercase();
+        if self.rules == NameRules::Oci || lower == tag.as_str() {
+            return Ok(tag);
+        }
+        notes.push(format!("Gitea keeps tags in lower case: `{tag}` becomes `{lower}`"));
+        lower.parse().map_err(|error: NameError| TargetError::Name { name: lower, reason: error.to_string() })
+    }
+}
+
+fn suggestions(image: &FoundImage) -> Vec<Suggested> {
+    if image.suggested.is_empty() {
+        return vec![Suggested::Reference(image.fallback.clone())];
+    }
+    image.suggested.clone()
+}
+
+fn lower_case_owner(name: &str, start: usize) -> String {
+    let (host, path) = name.split_at_checked(start).unwrap_or((name, ""));
+    match path.split_once('/') {
+        Some((owner, rest)) => format!("{host}{}/{rest}", owner.to_lowercase()),
+        None => name.to_owned(),
+    }
+}
+
+fn single_separators(name: &str) -> String {
+    let mut kept = String::new();
+    for c in name.chars() {
+        if !(matches!(c, '_' | '-') && kept.ends_with(c)) {
+            kept.push(c);
+        }
+    }
+    kept
+}
+
+fn name_error(name: &str, error: &oci_client::ParseError) -> TargetError {
+    let (path, tag) = match name.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+        _ => (name, None),
+    };
+    let suggestion = path.to_lowercase() + &tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+    if path.chars().any(char::is_uppercase) && Reference::try_from(suggestion.as_str()).is_ok() {
+        return TargetError::UpperCase { name: name.to_owned(), suggestion };
+    }
+    TargetError::Name { name: name.to_owned(), reason: error.to_string() }
+}
+
+fn repository_error(path: &str, error: &NameError) -> TargetError {
+    match error {
+        NameError::UpperCase { .. } => {
+            TargetError::UpperCase { name: path.to_owned(), suggestion: path.to_lowercase() }
+        }
+        NameError::Repository { reason, .. } | NameError::Tag { reason, .. } => {
+            TargetError::Name { name: path.to_owned(), reason: (*reason).to_owned() }
+        }
+        NameError::EmptyRepository { .. } => {
+            TargetError::Name { name: path.to_owned(), reason: "it is empty".to_owned() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::port::{Content, SourceName};
+
+    const HOST: &str = "gitea.cnoe.localtest.me:8443";
+
+    fn naming() -> Naming {
+        Naming {
+            registry: RegistryHost(HOST.into()),
+            owner: Owner::Named("giteaAdmin".into()),
+            path: PathPart::Last,
+            rules: NameRules::Gitea,
+            rename: None,
+            tags: Vec::new(),
+        }
+    }
+
+    fn image(suggested: Vec<Suggested>) -> FoundImage {
+        FoundImage {
+            source: SourceName("app.tar".into()),
+            suggested,
+            fallback: "app".into(),
+            content: Content::Unpacked { config: Bytes::new(), layers: Vec::new(), exact: None },
+            platforms: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn targets(naming: &Naming, names: &[&str]) -> Vec<String> {
+        let suggested = names.iter().map(|name| Suggested::Reference((*name).to_owned())).collect();
+        let named = naming.name(&image(suggested)).unwrap();
+        named.targets.iter().map(|t| t.to_string().replace(HOST, "HOST")).collect()
+    }
+
+    fn error(naming: &Naming, name: &str) -> TargetError {
+        naming.name(&image(vec![Suggested::Reference(name.to_owned())])).unwrap_err()
+    }
+
+    #[test]
+    fn the_last_part_of_a_name_goes_below_the_owner_in_lower_case() {
+        let n = naming();
+        for (name, target) in [
+            ("myapp:dev", "HOST/giteaadmin/myapp:dev"),
+            ("myapp", "HOST/giteaadmin/myapp:latest"),
+            ("team/api:2.1", "HOST/giteaadmin/api:2.1"),
+            ("docker.io/library/nginx:1.27", "HOST/giteaadmin/nginx:1.27"),
+            ("localhost/web:1", "HOST/giteaadmin/web:1"),
+            ("ghcr.io:443/a/b/c:x", "HOST/giteaadmin/c:x"),
+        ] {
+            assert_eq!(targets(&n, &[name]), [target], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_this_registry_keeps_its_path_with_the_owner_in_lower_case() {
+        assert_eq!(
+            targets(&naming(), &[&format!("{HOST}/giteaAdmin/deep/web:1")]),
+            ["HOST/giteaadmin/deep/web:1"]
+        );
+    }
+
+    #[test]
+    fn the_whole_path_is_kept_when_asked() {
+        let n = Naming { path: PathPart::Whole, ..naming() };
+        assert_eq!(targets(&n, &["team/api:2.1"]), ["HOST/giteaadmin/team/api:2.1"]);
+        assert_eq!(targets(&n, &["nginx"]), ["HOST/giteaadmin/nginx:latest"]);
+    }
+
+    #[test]
+    fn without_a_name_the_stem_serves_and_keeps_the_tag() {
+        let tag = Suggested::Tag("1.0".parse().unwrap());
+        let named = naming().name(&image(vec![tag])).unwrap();
+        assert_eq!(named.targets[0].to_string(), format!("{HOST}/giteaadmin/app:1.0"));
+        let named = naming().name(&image(vec![])).unwrap();
+        assert_eq!(named.targets[0].to_string(), format!("{HOST}/giteaadmin/app:latest"));
+    }
+
+    #[test]
+    fn given_tags_replace_the_sources_own() {
+        let n = Naming { tags: vec!["a".parse().unwrap(), "b".parse().unwrap()], ..naming() };
+        assert_eq!(targets(&n, &["web:1", "web:2"]), ["HOST/giteaadmin/web:a", "HOST/giteaadmin/web:b"]);
+    }
+
+    #[test]
+    fn a_new_name_goes_below_the_owner_unless_it_is_a_path() {
+        let named = |name: &str| Naming { rename: Some(Rename { name: name.into(), tag: None }), ..naming() };
+        assert_eq!(targets(&named("web"), &["x:1"]), ["HOST/giteaadmin/web:1"]);
+        assert_eq!(targets(&named("team/web"), &["x:1"]), ["HOST/team/web:1"]);
+    }
+
+    #[test]
+    fn a_bare_digest_needs_a_tag() {
+        let name = format!("web@sha256:{}", "a".repeat(64));
+        assert_eq!(error(&naming(), &name), TargetError::NoTag { name: name.clone() });
+        let n = Naming { tags: vec!["dev".parse().unwrap()], ..naming() };
+        assert_eq!(targets(&n, &[&name]), ["HOST/giteaadmin/web:dev"]);
+        assert_eq!(
+            targets(&naming(), &[&format!("web:1@sha256:{}", "a".repeat(64))]),
+            ["HOST/giteaadmin/web:1"]
+        );
+    }
+
+    #[test]
+    fn capitals_are_refused_with_a_suggestion() {
+        let expected = TargetError::UpperCase { name: "MyApp:Dev".into(), suggestion: "myapp:Dev".into() };
+        assert_eq!(error(&naming(), "MyApp:Dev"), expected);
+    }
+
+    #[test]
+    fn gitea_takes_no_double_separators() {
+        assert!(
+            matches!(error(&naming(), "my--app:1"), TargetError::GiteaName { found: "--", suggestion, .. } if suggestion == "my-app")
+        );
+        let oci = Naming { rules: NameRules::Oci, ..naming() };
+        assert_eq!(targets(&oci, &["my--app:1"]), ["HOST/giteaadmin/my--app:1"]);
+    }
+
+    #[test]
+    fn gitea_tags_are_folded_and_said() {
+        let named = naming().name(&image(vec![Suggested::Reference("web:V1".into())])).unwrap();
+        assert_eq!(named.targets[0].tag.as_str(), "v1");
+        assert!(named.notes.iter().any(|note| note.contains("`V1` becomes `v1`")));
+    }
+
+    #[test]
+    fn one_bad_name_leaves_the_others() {
+        let suggested = vec![Suggested::Reference("Bad".into()), Suggested::Reference("good".into())];
+        let named = naming().name(&image(suggested)).unwrap();
+        assert_eq!(named.targets.len(), 1);
+        assert!(named.notes.iter().any(|note| note.contains("left out")));
+    }
 }

@@ -9,5 +9,6 @@ pub use registry::{
     ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored, Upload,
 };
 pub use source::{
-    Content, Encoding, Found, FoundImage, ImageTree, Layer, Skipped, Source, SourceError, SourceName, Suggested,
+    Content, Encoding, Found, FoundImage, ImageTree, Layer, Skipped, Source, SourceError, SourceName,
+    Suggested,
 };

@@ -96,7 +96,9 @@ pub enum Refusal {
     /// Storage or quota is used up.
     Quota,
     /// The repository or its owner has another name now, or another host serves it: writes are not redirected.
-    Redirected { to: String },
+    Redirected {
+        to: String,
+    },
     Other,
 }
 
@@ -134,7 +136,13 @@ pub enum NetworkFault {
 pub enum RegistryError {
     /// Login failed: 401 without or with credentials. `tried` names what was sent, never a value.
     #[error("{origin} refused the login ({status})")]
-    Unauthorized { origin: Origin, status: u16, username: Option<String>, source_name: String, tried: Vec<String> },
+    Unauthorized {
+        origin: Origin,
+        status: u16,
+        username: Option<String>,
+        source_name: String,
+        tried: Vec<String>,
+    },
     #[error("registry answered {status} for `{subject}`{}", shown(message))]
     Refused { refusal: Refusal, status: u16, subject: String, message: String },
     /// The token server is not one that may see these credentials.

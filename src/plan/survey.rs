@@ -1,0 +1,68 @@
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::graph::{config_descriptor, exact};
+use super::{Presence, Target};
+use crate::job::{Compression, World};
+use crate::oci::{Descriptor, Digest, Repository};
+use crate::port::{Content, Encoding, FoundImage, ImageTree, ManifestName, RegistryError};
+
+/// What every target tag points to now.
+pub(super) async fn manifests(
+    targets: impl Iterator<Item = Target>,
+    world: &World,
+    at_once: usize,
+) -> HashMap<Target, Result<Option<Descriptor>, RegistryError>> {
+    stream::iter(targets)
+        .map(|target| async move {
+            let name = ManifestName::Tag(target.tag.clone());
+            let answer = world.reader.manifest(&target.repository, &name).await;
+            (target, answer)
+        })
+        .buffer_unordered(at_once)
+        .collect()
+        .await
+}
+
+/// Which of the blobs whose digests are known are there.
+pub(super) async fn blobs(
+    wanted: HashSet<(Repository, Digest)>,
+    world: &World,
+    at_once: usize,
+) -> Result<HashMap<(Repository, Digest), Presence>, RegistryError> {
+    stream::iter(wanted)
+        .map(|(repository, digest)| async move {
+            let presence = match world.reader.blob(&repository, &digest).await? {
+                Some(_) => Presence::Present,
+                None => Presence::Absent,
+            };
+            Ok(((repository, digest), presence))
+        })
+        .buffer_unordered(at_once)
+        .try_collect()
+        .await
+}
+
+/// The blobs of an image whose digests are known before anything is packed.
+pub(super) fn known_digests(image: &FoundImage, compression: Compression) -> Vec<Digest> {
+    if let Some(tree) = exact(image, compression) {
+        let mut digests = Vec::new();
+        collect(tree, &mut digests);
+        return digests;
+    }
+    let Content::Unpacked { config, layers, .. } = &image.content else { return Vec::new() };
+    let mut digests = vec![config_descriptor(config).digest().clone()];
+    if compression == Compression::None {
+        let raw = layers.iter().filter(|layer| layer.encoding == Encoding::Tar);
+        digests.extend(raw.map(|layer| layer.diff_id.clone()));
+    }
+    digests
+}
+
+fn collect(tree: &ImageTree, digests: &mut Vec<Digest>) {
+    digests.extend(tree.blobs.iter().map(|(descriptor, _)| descriptor.digest().clone()));
+    for child in &tree.children {
+        collect(child, digests);
+    }
+}

@@ -1,0 +1,49 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use super::http::over_socket;
+use super::process::Server;
+
+/// Debian's Docker 20.10 on a socket of its own, without a network; it needs root.
+pub(crate) struct Dockerd {
+    _server: Server,
+    folder: TempDir,
+}
+
+impl Dockerd {
+    pub(crate) fn start() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("e2e-dockerd-").tempdir()?;
+        let at = |name: &str| folder.path().join(name);
+        let socket = at("docker.sock");
+        let mut command = Command::new("/usr/sbin/dockerd");
+        command.arg("--data-root").arg(at("data")).arg("--exec-root").arg(at("exec")).arg("-p").arg(at("pid"));
+        command.arg("-H").arg(format!("unix://{}", socket.display()));
+        command.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
+        let server = Server::start("dockerd", &mut command, folder.path())?.ready(Duration::from_secs(60), || {
+            over_socket(&socket, "GET", "/_ping", &[]).is_ok_and(|answer| answer.status == 200)
+        })?;
+        Ok(Self { _server: server, folder })
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("docker.sock")
+    }
+
+    /// For `DOCKER_HOST`.
+    pub(crate) fn host(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// Loads what `docker save` wrote, and tags one of its images anew.
+    pub(crate) fn load(&self, archive: &Path, image: &str, tag: &str) -> Result<()> {
+        let (name, version) = tag.split_once(':').unwrap_or((tag, "latest"));
+        over_socket(&self.socket(), "POST", "/images/load?quiet=1", &fs::read(archive)?)?.expect(200)?;
+        let path = format!("/images/{image}/tag?repo={name}&tag={version}");
+        over_socket(&self.socket(), "POST", &path, &[])?.expect(201).map(drop)
+    }
+}
