@@ -1,10 +1,11 @@
 //! Step 4: what became of each image.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::oci::{Digest, MediaType, Platform};
-use crate::plan::PlanError;
-use crate::port::{RegistryError, SourceName};
+use crate::plan::{Fate, PlannedImage, PushPlan, Step, StepId};
+use crate::port::{RegistryError, SourceError, SourceName};
 
 /// Why one image was not pushed. The others go on.
 #[derive(Debug, thiserror::Error)]
@@ -14,8 +15,12 @@ pub enum ImageError {
     /// The image's bytes could not be read or packed.
     #[error("could not pack layer {diff_id}")]
     Pack { diff_id: Digest, source: crate::pack::PackError },
+    /// The layers do not make a manifest.
+    #[error("could not make a manifest: {reason}")]
+    Compose { reason: String },
+    /// The source gave no image.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Source(#[from] SourceError),
 }
 
 /// What became of an image under one target.
@@ -26,7 +31,7 @@ pub enum Status {
     Exists,
     /// A dry run: it would be pushed.
     Planned,
-    Failed(std::sync::Arc<ImageError>),
+    Failed(Arc<ImageError>),
     Cancelled,
 }
 
@@ -50,7 +55,7 @@ pub struct Phases {
 #[derive(Debug, Clone)]
 pub struct ImageOutcome {
     pub source: SourceName,
-    /// `host/owner/name:tag`
+    /// `host/owner/name:tag`; empty when the source failed before it had a name.
     pub reference: String,
     /// Of the manifest; absent when it was not known, as for a plan whose layers are not packed.
     pub digest: Option<Digest>,
@@ -64,6 +69,47 @@ pub struct ImageOutcome {
     pub retries: u64,
     pub duration: Duration,
     pub phases: Phases,
+}
+
+impl ImageOutcome {
+    fn of(source: SourceName) -> Self {
+        Self {
+            source,
+            reference: String::new(),
+            digest: None,
+            media_type: None,
+            platforms: Vec::new(),
+            status: Status::Planned,
+            size: 0,
+            layers: LayerCounts::default(),
+            bytes_sent: 0,
+            retries: 0,
+            duration: Duration::ZERO,
+            phases: Phases::default(),
+        }
+    }
+}
+
+fn planned(image: &PlannedImage, plan: &PushPlan) -> ImageOutcome {
+    let present = |id: &&StepId| plan.steps().get(id.0).is_some_and(Step::is_known_present);
+    ImageOutcome {
+        reference: image.target.to_string(),
+        digest: image.descriptor.as_ref().map(|root| root.digest().clone()),
+        media_type: image.descriptor.as_ref().map(|root| root.media_type().clone()),
+        platforms: image.platforms.clone(),
+        status: match &image.fate {
+            Fate::Push { .. } => Status::Planned,
+            Fate::Exists => Status::Exists,
+            Fate::Refused(error) => Status::Failed(Arc::clone(error)),
+        },
+        size: image.size,
+        layers: LayerCounts {
+            total: image.layers.len(),
+            existing: image.layers.iter().filter(present).count(),
+            ..LayerCounts::default()
+        },
+        ..ImageOutcome::of(image.source.clone())
+    }
 }
 
 /// The answer of a run.
@@ -84,6 +130,29 @@ pub enum Verdict {
 }
 
 impl PushReport {
+    /// The report of a dry run: what the plan says, nothing sent.
+    #[must_use]
+    pub fn planned(plan: &PushPlan) -> Self {
+        let images = plan.images().iter().map(|image| planned(image, plan)).collect();
+        Self { images, ..Self::default() }
+    }
+
+    /// Adds the sources that gave no image.
+    #[must_use]
+    pub fn with_failed_sources(mut self, failed: Vec<(SourceName, SourceError)>) -> Self {
+        self.images.extend(failed.into_iter().map(|(source, error)| ImageOutcome {
+            status: Status::Failed(Arc::new(ImageError::Source(error))),
+            ..ImageOutcome::of(source)
+        }));
+        self
+    }
+
+    /// Sets how long the whole run took.
+    #[must_use]
+    pub fn lasting(self, duration: Duration) -> Self {
+        Self { duration, ..self }
+    }
+
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         if self.images.iter().any(|image| matches!(image.status, Status::Cancelled)) {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use oci_spec::image::{Descriptor, Digest, ImageIndex, ImageManifest, MediaType};
 use serde::Deserialize;
@@ -36,14 +38,17 @@ pub enum ManifestError {
 #[derive(Debug, Clone)]
 pub enum Children {
     /// An image manifest, or an artifact in its form.
-    Image { config: Descriptor, layers: Vec<Descriptor>, subject: Option<Descriptor> },
+    Image { config: Box<Descriptor>, layers: Vec<Descriptor>, subject: Option<Box<Descriptor>> },
     /// An index (or Docker's manifest list): one manifest a platform, attestations, nested indexes.
-    Index { manifests: Vec<Descriptor>, subject: Option<Descriptor> },
+    Index { manifests: Vec<Descriptor>, subject: Option<Box<Descriptor>> },
 }
 
-/// A manifest as it stands: the digest is that of `raw`, and `raw` is what is sent.
+/// A manifest as it stands: the digest is that of `raw`, and `raw` is what is sent. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Manifest {
+pub struct Manifest(Arc<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
     descriptor: Descriptor,
     raw: Bytes,
     children: Children,
@@ -80,7 +85,7 @@ impl Manifest {
             let expected = descriptor.media_type().to_string();
             return Err(ManifestError::MediaTypeMismatch { expected, found: found.to_string() });
         }
-        Ok(Self { descriptor, raw, children })
+        Ok(Self(Arc::new(Parsed { descriptor, raw, children })))
     }
 
     /// Makes a manifest of bytes that have no descriptor yet; the media type is the document's own.
@@ -94,29 +99,29 @@ impl Manifest {
             Children::Index { .. } => MediaType::ImageIndex,
         });
         let descriptor = Descriptor::new(media_type, raw.len() as u64, sha256(&raw));
-        Ok(Self { descriptor, raw, children })
+        Ok(Self(Arc::new(Parsed { descriptor, raw, children })))
     }
 
     /// Media type, digest and size.
     #[must_use]
     pub fn descriptor(&self) -> &Descriptor {
-        &self.descriptor
+        &self.0.descriptor
     }
 
     #[must_use]
     pub fn digest(&self) -> &Digest {
-        self.descriptor.digest()
+        self.0.descriptor.digest()
     }
 
     /// The bytes that the digest was computed from.
     #[must_use]
     pub fn raw(&self) -> &Bytes {
-        &self.raw
+        &self.0.raw
     }
 
     #[must_use]
     pub fn children(&self) -> &Children {
-        &self.children
+        &self.0.children
     }
 }
 
@@ -135,14 +140,15 @@ fn read(raw: &[u8]) -> Result<(Option<MediaType>, Children), ManifestError> {
         (true, false) => {
             let image: ImageManifest = serde_json::from_slice(raw).map_err(shape)?;
             Children::Image {
-                config: image.config().clone(),
+                config: Box::new(image.config().clone()),
                 layers: image.layers().clone(),
-                subject: image.subject().clone(),
+                subject: image.subject().clone().map(Box::new),
             }
         }
         (false, true) => {
             let index: ImageIndex = serde_json::from_slice(raw).map_err(shape)?;
-            Children::Index { manifests: index.manifests().clone(), subject: index.subject().clone() }
+            let subject = index.subject().clone().map(Box::new);
+            Children::Index { manifests: index.manifests().clone(), subject }
         }
     };
     let (kind, listed) = match &children {

@@ -21,7 +21,7 @@ pub enum Encoding {
 pub enum Form {
     /// The tar, packed as independent gzip members.
     Gzip,
-    /// The bytes as they stand. A tar keeps its diff_id as digest, packed bytes get theirs here.
+    /// The bytes as they stand. A tar keeps its `diff_id` as digest, packed bytes get theirs here.
     AsIs(Encoding),
 }
 
@@ -46,7 +46,7 @@ pub struct Unpacked {
 /// A layer that a registry can take.
 #[derive(Debug, Clone)]
 pub struct Packed {
-    pub descriptor: Descriptor,
+    pub descriptor: Box<Descriptor>,
     pub blob: Blob,
 }
 
@@ -117,7 +117,8 @@ fn finish(layer: &Unpacked, form: Form, seen: Digest, output: Option<Output>) ->
         Some(output) => output.finish()?,
         None => (seen, layer.blob.clone()),
     };
-    Ok(Packed { descriptor: Descriptor::new(form.media_type(), blob.len(), digest), blob })
+    let descriptor = Box::new(Descriptor::new(form.media_type(), blob.len(), digest));
+    Ok(Packed { descriptor, blob })
 }
 
 fn fill(blob: &Blob, offset: u64, block: &mut [u8]) -> Result<usize, ContentError> {

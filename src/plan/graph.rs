@@ -29,6 +29,8 @@ struct Tally {
     size: u64,
     layers: Vec<StepId>,
     blobs: Vec<StepId>,
+    /// What the image's tag points to now.
+    current: Option<Digest>,
 }
 
 impl Graph {
@@ -65,7 +67,7 @@ impl Graph {
 
     /// All steps of an image, its tag last. `current` is what the tag points to now.
     pub(super) fn add(&mut self, image: &FoundImage, target: Target, current: Option<Digest>) {
-        let mut tally = Tally::default();
+        let mut tally = Tally { current: current.clone(), ..Tally::default() };
         let repository = target.repository.clone();
         let (manifest, descriptor) = match (exact(image, self.compression), &image.content) {
             (Some(tree), _) => {
@@ -108,7 +110,8 @@ impl Graph {
             return *step;
         }
         let form = ManifestForm::Verbatim(tree.manifest.clone());
-        let step = self.push_step(needs, Action::Manifest { repository: repository.clone(), form });
+        let current = tally.current.clone();
+        let step = self.push_step(needs, Action::Manifest { repository: repository.clone(), form, current });
         self.manifests.insert(key, step);
         step
     }
@@ -134,8 +137,9 @@ impl Graph {
             needs.push(step);
             slots.push(slot);
         }
-        let form = ManifestForm::Compose { config: config_descriptor, layers: slots };
-        self.push_step(needs, Action::Manifest { repository: repository.clone(), form })
+        let form = ManifestForm::Compose { config: Box::new(config_descriptor), layers: slots };
+        let current = tally.current.clone();
+        self.push_step(needs, Action::Manifest { repository: repository.clone(), form, current })
     }
 
     fn layer(&mut self, repository: &Repository, layer: &Layer) -> (StepId, LayerSlot) {
@@ -145,31 +149,32 @@ impl Graph {
                 let descriptor =
                     Descriptor::new(MediaType::ImageLayer, layer.blob.len(), layer.diff_id.clone());
                 let step = self.known_blob(repository, &descriptor, &layer.blob);
-                return (step, LayerSlot::Known(descriptor));
+                return (step, LayerSlot::Known(Box::new(descriptor)));
             }
             (encoding, _) => Form::AsIs(encoding),
         };
-        let pack = match self.packs.get(&(layer.diff_id.clone(), form)) {
-            Some(step) => *step,
-            None => {
-                let unpacked = Unpacked { blob: layer.blob.clone(), diff_id: layer.diff_id.clone() };
-                let step = self.push_step(Vec::new(), Action::Pack { layer: unpacked, form });
-                self.packs.insert((layer.diff_id.clone(), form), step);
-                step
-            }
-        };
+        let pack = self.pack_step(layer, form);
         let key = (repository.clone(), pack);
-        let step = match self.packed_blobs.get(&key) {
-            Some(step) => *step,
-            None => {
-                let action =
-                    Action::Blob { repository: repository.clone(), content: BlobContent::Packed(pack) };
-                let step = self.push_step(vec![pack], action);
-                self.packed_blobs.insert(key, step);
-                step
-            }
+        let step = if let Some(step) = self.packed_blobs.get(&key) {
+            *step
+        } else {
+            let action = Action::Blob { repository: repository.clone(), content: BlobContent::Packed(pack) };
+            let step = self.push_step(vec![pack], action);
+            self.packed_blobs.insert(key, step);
+            step
         };
         (step, LayerSlot::Packed(pack))
+    }
+
+    fn pack_step(&mut self, layer: &Layer, form: Form) -> StepId {
+        let key = (layer.diff_id.clone(), form);
+        if let Some(step) = self.packs.get(&key) {
+            return *step;
+        }
+        let unpacked = Unpacked { blob: layer.blob.clone(), diff_id: layer.diff_id.clone() };
+        let step = self.push_step(Vec::new(), Action::Pack { layer: unpacked, form });
+        self.packs.insert(key, step);
+        step
     }
 
     fn known_blob(&mut self, repository: &Repository, descriptor: &Descriptor, blob: &Blob) -> StepId {
@@ -178,7 +183,7 @@ impl Graph {
             return *step;
         }
         let presence = self.presence.get(&key).copied();
-        let content = BlobContent::Known { descriptor: descriptor.clone(), blob: blob.clone(), presence };
+        let content = BlobContent::Known { digest: key.1.clone(), blob: blob.clone(), presence };
         let step = self.push_step(Vec::new(), Action::Blob { repository: repository.clone(), content });
         self.blobs.insert(key, step);
         step

@@ -21,7 +21,7 @@ pub use steps::{
 
 use crate::event::{Event, Events};
 use crate::job::{Existing, Job, World};
-use crate::oci::Descriptor;
+use crate::oci::{Descriptor, Digest};
 use crate::port::{FoundImage, RegistryError};
 use crate::report::ImageError;
 use graph::{Graph, exact};
@@ -122,7 +122,7 @@ fn same(a: &FoundImage, b: &FoundImage) -> bool {
 /// What the registry has under an image's tag.
 enum Standing {
     Same,
-    Differs(Option<Descriptor>),
+    Differs(Option<Digest>),
     Refused(RegistryError),
 }
 
@@ -139,7 +139,8 @@ fn standing(
     let wanted = exact(&one.image, job.compression).map(|tree| tree.manifest.digest());
     Ok(match &current {
         Some(there) if Some(there.digest()) == wanted && job.existing == Existing::Skip => Standing::Same,
-        _ => Standing::Differs(current.filter(|_| job.existing == Existing::Skip)),
+        _ if job.existing == Existing::Replace => Standing::Differs(None),
+        _ => Standing::Differs(current.map(|there| there.digest().clone())),
     })
 }
 
@@ -151,9 +152,7 @@ fn assemble(fates: Vec<(Addressed, Standing)>, mut graph: Graph) -> PushPlan {
                 let error = Arc::new(ImageError::Registry(error));
                 graph.settled(&one.image, one.target, Fate::Refused(error));
             }
-            Standing::Differs(current) => {
-                graph.add(&one.image, one.target, current.map(|there| there.digest().clone()));
-            }
+            Standing::Differs(current) => graph.add(&one.image, one.target, current),
         }
     }
     graph.finish()

@@ -20,6 +20,17 @@ pub struct Step {
     pub image: usize,
 }
 
+impl Step {
+    /// Whether it is a blob that the survey found in the registry.
+    #[must_use]
+    pub fn is_known_present(&self) -> bool {
+        matches!(
+            self.action,
+            Action::Blob { content: BlobContent::Known { presence: Some(Presence::Present), .. }, .. }
+        )
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Action {
     /// Makes a blob of a layer that has no registry digest yet.
@@ -32,9 +43,11 @@ pub enum Action {
         content: BlobContent,
     },
     /// By digest, so that it is complete before any tag shows it.
+    /// `current` is what the image's tag points to: a manifest of that digest is there already.
     Manifest {
         repository: Repository,
         form: ManifestForm,
+        current: Option<Digest>,
     },
     Tag {
         target: Target,
@@ -46,7 +59,7 @@ pub enum Action {
 #[derive(Debug, Clone)]
 pub enum BlobContent {
     /// `presence` is what the survey heard; absent when it did not ask.
-    Known { descriptor: Descriptor, blob: Blob, presence: Option<Presence> },
+    Known { digest: Digest, blob: Blob, presence: Option<Presence> },
     /// What a pack step leaves.
     Packed(StepId),
 }
@@ -56,12 +69,12 @@ pub enum ManifestForm {
     /// Sent byte for byte.
     Verbatim(Manifest),
     /// Made when its layers are packed.
-    Compose { config: Descriptor, layers: Vec<LayerSlot> },
+    Compose { config: Box<Descriptor>, layers: Vec<LayerSlot> },
 }
 
 #[derive(Debug, Clone)]
 pub enum LayerSlot {
-    Known(Descriptor),
+    Known(Box<Descriptor>),
     Packed(StepId),
 }
 
@@ -121,10 +134,10 @@ impl PushPlan {
         for step in &self.steps {
             let Action::Blob { content, .. } = &step.action else { continue };
             match content {
-                BlobContent::Known { presence: Some(Presence::Present), .. } => {}
-                BlobContent::Known { descriptor, .. } => {
+                BlobContent::Known { .. } if step.is_known_present() => {}
+                BlobContent::Known { blob, .. } => {
                     outstanding.blobs += 1;
-                    outstanding.bytes += descriptor.size();
+                    outstanding.bytes += blob.len();
                 }
                 BlobContent::Packed(_) => outstanding.unknown += 1,
             }

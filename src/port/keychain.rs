@@ -129,7 +129,7 @@ impl Origin {
     }
 
     /// Whether the host is this machine by name or address: `localhost`, `*.localhost` (RFC 6761),
-    /// 127.0.0.0/8 or ::1.
+    /// 127.0.0.0/8 or `::1`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost"

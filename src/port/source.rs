@@ -125,6 +125,8 @@ pub enum SourceError {
     Content(#[from] ContentError),
     #[error("`{}` has no image named `{name}`", path.display())]
     NameNotFound { path: PathBuf, name: String, names: Vec<String> },
+    #[error("{source_name} has no image for {wanted}")]
+    PlatformNotFound { source_name: String, wanted: String, present: Vec<String> },
     #[error("image `{reference}` is in no local engine")]
     NotInEngine { reference: String, tried: Vec<String>, near: Vec<String> },
     #[error("the container engine at {engine} failed")]

@@ -1,1 +1,37 @@
-fn main() {}
+//! The program against real servers: `tests/servers/setup` installs them, `kit` starts and stops them.
+
+/// Names each function after itself.
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        pub(crate) const CASES: &[crate::Case] = &[$((stringify!($case), $case)),*];
+    };
+}
+
+mod cases;
+mod kit;
+
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+use kit::Servers;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A behaviour, named as a sentence, and how it is tried.
+type Case = (&'static str, fn(&Servers) -> anyhow::Result<()>);
+
+fn main() -> ExitCode {
+    // Started by the first trial, so that `--list` starts nothing; stopped when the last trial has let go.
+    let servers = Arc::new(OnceLock::new());
+    let trials = cases::all().map(|case| trial(case, &servers)).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn trial((name, case): Case, servers: &Arc<OnceLock<Result<Servers, String>>>) -> Trial {
+    let servers = Arc::clone(servers);
+    Trial::test(name, move || {
+        let started = servers.get_or_init(|| Servers::start().map_err(|error| format!("{error:#}")));
+        let servers =
+            started.as_ref().map_err(|error| Failed::from(format!("the servers did not start: {error}")))?;
+        case(servers).map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}

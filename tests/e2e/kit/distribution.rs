@@ -25,7 +25,10 @@ impl Distribution {
         let root = folder.path().join("storage");
         let configuration = folder.path().join("config.yml");
         let storage = format!("storage:\n  filesystem:\n    rootdirectory: {}\n", root.display());
-        fs::write(&configuration, format!("version: 0.1\n{storage}http:\n  addr: 127.0.0.1:{port}\n  secret: e2e\n"))?;
+        fs::write(
+            &configuration,
+            format!("version: 0.1\n{storage}http:\n  addr: 127.0.0.1:{port}\n  secret: e2e\n"),
+        )?;
         let mut command = Command::new(binary);
         command.arg("serve").arg(&configuration).env("OTEL_TRACES_EXPORTER", "none");
         let server = Server::start("registry", &mut command, folder.path())?

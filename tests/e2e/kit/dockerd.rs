@@ -21,12 +21,19 @@ impl Dockerd {
         let at = |name: &str| folder.path().join(name);
         let socket = at("docker.sock");
         let mut command = Command::new("/usr/sbin/dockerd");
-        command.arg("--data-root").arg(at("data")).arg("--exec-root").arg(at("exec")).arg("-p").arg(at("pid"));
+        command
+            .arg("--data-root")
+            .arg(at("data"))
+            .arg("--exec-root")
+            .arg(at("exec"))
+            .arg("-p")
+            .arg(at("pid"));
         command.arg("-H").arg(format!("unix://{}", socket.display()));
         command.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
-        let server = Server::start("dockerd", &mut command, folder.path())?.ready(Duration::from_secs(60), || {
-            over_socket(&socket, "GET", "/_ping", &[]).is_ok_and(|answer| answer.status == 200)
-        })?;
+        let server = Server::start("dockerd", &mut command, folder.path())?
+            .ready(Duration::from_secs(60), || {
+                over_socket(&socket, "GET", "/_ping", &[]).is_ok_and(|answer| answer.status == 200)
+            })?;
         Ok(Self { _server: server, folder })
     }
 

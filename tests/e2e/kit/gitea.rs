@@ -56,7 +56,8 @@ impl Gitea {
     pub(crate) fn access_token(&self, user: &str, password: &str, scope: &str) -> Result<String> {
         let body = json!({ "name": format!("{user} {scope}"), "scopes": [scope] });
         let path = format!("/api/v1/users/{user}/tokens");
-        let answer = Endpoint::basic(self.port, user, password).json("POST", &path, &body)?.expect(201)?.json()?;
+        let answer =
+            Endpoint::basic(self.port, user, password).json("POST", &path, &body)?.expect(201)?.json()?;
         Ok(answer["sha1"].as_str().context("no token in the answer")?.to_owned())
     }
 
@@ -97,13 +98,33 @@ impl Installed {
     }
 
     fn create_admin(&self, password: &str) -> Result<()> {
-        let name = ["admin", "user", "create", "--admin", "--username", Gitea::ADMIN, "--email", "admin@example.org"];
+        let name = [
+            "admin",
+            "user",
+            "create",
+            "--admin",
+            "--username",
+            Gitea::ADMIN,
+            "--email",
+            "admin@example.org",
+        ];
         let rest = ["--must-change-password=false", "--password", password];
         output(self.command().args(name).args(rest)).map(drop)
     }
 
     fn token(&self, name: &str, scopes: &str) -> Result<String> {
-        let command = ["admin", "user", "generate-access-token", "-u", Gitea::ADMIN, "-t", name, "--scopes", scopes, "--raw"];
+        let command = [
+            "admin",
+            "user",
+            "generate-access-token",
+            "-u",
+            Gitea::ADMIN,
+            "-t",
+            name,
+            "--scopes",
+            scopes,
+            "--raw",
+        ];
         // As root a line of the log comes first.
         Ok(self.run(&command)?.lines().last().context("no token")?.to_owned())
     }

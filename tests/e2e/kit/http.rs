@@ -27,7 +27,12 @@ impl Answer {
 
     /// Fails on any status but this one.
     pub(crate) fn expect(self, status: u16) -> Result<Self> {
-        ensure!(self.status == status, "{} instead of {status}: {}", self.status, String::from_utf8_lossy(&self.body));
+        ensure!(
+            self.status == status,
+            "{} instead of {status}: {}",
+            self.status,
+            String::from_utf8_lossy(&self.body)
+        );
         Ok(self)
     }
 }
@@ -76,9 +81,16 @@ pub(crate) fn over_socket(socket: &Path, method: &str, path: &str, body: &[u8]) 
 }
 
 /// HTTP/1.0, since its answers come neither chunked nor on a connection that stays open.
-fn exchange(mut stream: impl Read + Write, method: &str, path: &str, headers: &str, body: &[u8]) -> Result<Answer> {
+fn exchange(
+    mut stream: impl Read + Write,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> Result<Answer> {
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: {length}\r\n{headers}\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: {length}\r\n{headers}\r\n");
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
     let mut bytes = Vec::new();

@@ -95,7 +95,8 @@ impl Request {
 
 fn nginx_conf(folder: &Path, port: u16, gitea: u16, settings: &IngressSettings) -> Result<String> {
     let folder = folder.display();
-    let (names, path_name, body_limit) = (settings.gitea_names.join(" "), settings.path_name, settings.body_limit);
+    let (names, path_name, body_limit) =
+        (settings.gitea_names.join(" "), settings.path_name, settings.body_limit);
     let proxy = "proxy_pass http://gitea;";
     let mut text = String::new();
     // Without `user` nginx's workers would be nobody, who cannot enter a temporary folder of root's.
@@ -114,10 +115,17 @@ fn nginx_conf(folder: &Path, port: u16, gitea: u16, settings: &IngressSettings) 
     let listen = format!("listen 127.0.0.1:{port} ssl http2;");
     writeln!(text, "server {{ {listen} server_name {names}; location / {{ {proxy} }} }}")?;
     writeln!(text, "server {{ {listen} server_name {path_name};")?;
-    writeln!(text, "location ~* \"^/v2/gitea(/|$)(.*)\" {{ rewrite \"(?i)/v2/gitea(/|$)(.*)\" /v2/$2 break; {proxy} }}")?;
-    writeln!(text, "location ~* \"^/gitea(/|$)(.*)\" {{ rewrite \"(?i)/gitea(/|$)(.*)\" /$2 break; {proxy} }}")?;
+    writeln!(
+        text,
+        "location ~* \"^/v2/gitea(/|$)(.*)\" {{ rewrite \"(?i)/v2/gitea(/|$)(.*)\" /v2/$2 break; {proxy} }}"
+    )?;
+    writeln!(
+        text,
+        "location ~* \"^/gitea(/|$)(.*)\" {{ rewrite \"(?i)/gitea(/|$)(.*)\" /$2 break; {proxy} }}"
+    )?;
     writeln!(text, "location ~* \"^/v2\" {{ {proxy} }} }}")?;
-    writeln!(text, "server {{ {listen} server_name _; return 404; }}\n}}")?;
+    let default = listen.replace(" ssl", " default_server ssl");
+    writeln!(text, "server {{ {default} server_name _; return 404; }}\n}}")?;
     Ok(text)
 }
 

@@ -36,7 +36,12 @@ impl Server {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended with {status}:\n{}", self.name, self.log_tail());
             }
-            ensure!(began.elapsed() < within, "{} was not ready within {within:?}:\n{}", self.name, self.log_tail());
+            ensure!(
+                began.elapsed() < within,
+                "{} was not ready within {within:?}:\n{}",
+                self.name,
+                self.log_tail()
+            );
             sleep(POLL);
         }
         Ok(self)
@@ -80,7 +85,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
     let ran = command.output().with_context(|| format!("cannot run {program}; run `make setup`"))?;
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
-    ensure!(ran.status.success(), "{program}: {}\n{text}{}", ran.status, String::from_utf8_lossy(&ran.stderr));
+    ensure!(
+        ran.status.success(),
+        "{program}: {}\n{text}{}",
+        ran.status,
+        String::from_utf8_lossy(&ran.stderr)
+    );
     Ok(text)
 }
 
@@ -103,7 +113,10 @@ pub(crate) fn built(name: &str, module: &str, go_mod: &str) -> Result<PathBuf> {
         .lines()
         .find_map(|line| {
             let mut words = line.trim_start_matches("require ").split_whitespace();
-            (words.next() == Some(module)).then(|| words.next()).flatten().filter(|word| word.starts_with('v'))
+            (words.next() == Some(module))
+                .then(|| words.next())
+                .flatten()
+                .filter(|word| word.starts_with('v'))
         })
         .with_context(|| format!("no version of {module} in go.mod"))?;
     let folder = cache()?.join(format!("{name}-{version}"));

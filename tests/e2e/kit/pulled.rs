@@ -15,11 +15,24 @@ pub(crate) struct Pulled {
     pub(crate) children: Vec<Pulled>,
 }
 
+/// `*/*` is not enough: distribution then hides every manifest that is not Docker's.
+const MANIFESTS: [&str; 4] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+
 /// Reads with requests of its own, so that it shares no mistake with the product.
 pub(crate) fn pulled(registry: &Endpoint, repository: &str, reference: &str) -> Result<Pulled> {
-    let answer = registry.get(&format!("/v2/{repository}/manifests/{reference}"))?.expect(200)?;
+    let path = format!("/v2/{repository}/manifests/{reference}");
+    let answer =
+        registry.send("GET", &path, &format!("Accept: {}\r\n", MANIFESTS.join(", ")), &[])?.expect(200)?;
     let digest = digest_of(&answer.body);
-    ensure!(answer.header("docker-content-digest") == Some(&digest), "the registry names another digest than {digest}");
+    ensure!(
+        answer.header("docker-content-digest") == Some(&digest),
+        "the registry names another digest than {digest}"
+    );
     ensure!(!reference.starts_with("sha256:") || reference == digest, "{reference} holds {digest}");
     let manifest = answer.json()?;
     let mut pulled = Pulled { digest, manifest, blobs: BTreeMap::new(), children: Vec::new() };
@@ -45,7 +58,8 @@ impl Pulled {
     /// The config's list of what the layers are when unpacked.
     pub(crate) fn diff_ids(&self) -> Result<Vec<String>> {
         let digest = self.manifest["config"]["digest"].as_str().context("no config")?;
-        let config: Value = serde_json::from_slice(self.blobs.get(digest).context("the config was not pulled")?)?;
+        let config: Value =
+            serde_json::from_slice(self.blobs.get(digest).context("the config was not pulled")?)?;
         Ok(serde_json::from_value(config["rootfs"]["diff_ids"].clone())?)
     }
 }

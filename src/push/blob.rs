@@ -1,0 +1,99 @@
+use super::schedule::Schedule;
+use super::step::{Counted, Done, Scene};
+use crate::content::Blob;
+use crate::event::{BlobOutcome, Event, Meter};
+use crate::oci::{Digest, Repository};
+use crate::plan::{BlobContent, Decision, Presence, StepId, decide};
+use crate::port::{RegistryError, Stored, Upload};
+use crate::report::ImageError;
+
+/// A blob whose digest is known, and what is known of where it is.
+pub(super) struct BlobTask {
+    repository: Repository,
+    digest: Digest,
+    blob: Blob,
+    presence: Option<Presence>,
+    elsewhere: Option<Repository>,
+}
+
+pub(super) fn prepare(
+    repository: &Repository,
+    content: &BlobContent,
+    schedule: &Schedule<'_>,
+    id: StepId,
+) -> Option<BlobTask> {
+    let (digest, blob, surveyed) = match content {
+        BlobContent::Known { digest, blob, presence } => (digest.clone(), blob.clone(), *presence),
+        BlobContent::Packed(pack) => {
+            let packed = schedule.packed(*pack)?;
+            (packed.descriptor.digest().clone(), packed.blob.clone(), None)
+        }
+    };
+    let presence = if schedule.is_stored(&digest, repository) {
+        Some(Presence::Present)
+    } else {
+        surveyed.filter(|_| !schedule.is_second_round(id))
+    };
+    let elsewhere = schedule.elsewhere(&digest, repository).cloned();
+    Some(BlobTask { repository: repository.clone(), digest, blob, presence, elsewhere })
+}
+
+pub(super) async fn run(
+    task: &BlobTask,
+    scene: Scene<'_>,
+    counted: &mut Counted,
+) -> Result<Done, ImageError> {
+    let digest = &task.digest;
+    let outcome = match decide(presence(task, scene).await?, task.elsewhere.as_ref()) {
+        Decision::Skip => BlobOutcome::Present,
+        Decision::Mount { from } => upload(task, Some(&from), scene, counted).await?,
+        Decision::Upload => upload(task, None, scene, counted).await?,
+    };
+    counted.outcome = Some(outcome);
+    scene.events.emit(Event::BlobFinished { digest: digest.clone(), size: task.blob.len(), outcome });
+    Ok(Done::Blob { digest: digest.clone(), repository: task.repository.clone() })
+}
+
+async fn presence(task: &BlobTask, scene: Scene<'_>) -> Result<Presence, RegistryError> {
+    if let Some(presence) = task.presence {
+        return Ok(presence);
+    }
+    Ok(match scene.world.reader.blob(&task.repository, &task.digest).await? {
+        Some(_) => Presence::Present,
+        None => Presence::Absent,
+    })
+}
+
+async fn upload(
+    task: &BlobTask,
+    mount_from: Option<&Repository>,
+    scene: Scene<'_>,
+    counted: &mut Counted,
+) -> Result<BlobOutcome, RegistryError> {
+    let meter = Meter::default();
+    let digest = &task.digest;
+    scene.events.emit(Event::BlobStarted {
+        digest: digest.clone(),
+        size: task.blob.len(),
+        meter: meter.clone(),
+    });
+    let upload = Upload {
+        repository: &task.repository,
+        digest,
+        blob: &task.blob,
+        mount_from,
+        meter: &meter,
+        cancel: scene.cancel,
+    };
+    let stored = scene.world.writer.upload(&upload).await;
+    counted.bytes_sent = meter.sent();
+    counted.retries = meter.retries();
+    match stored {
+        Ok(Stored::Uploaded) => Ok(BlobOutcome::Uploaded),
+        Ok(Stored::Mounted) => Ok(BlobOutcome::Mounted),
+        Err(error) => {
+            scene.events.emit(Event::BlobFailed { digest: digest.clone() });
+            Err(error)
+        }
+    }
+}

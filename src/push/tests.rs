@@ -1,0 +1,353 @@
+//! The steps against a registry in memory: what is sent, in which order, and what the report says.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::content::{Blob, SpoolDir};
+use crate::event::Events;
+use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, sha256};
+use crate::pack::Encoding;
+use crate::plan::{NameRules, Naming, Owner, PathPart, RegistryHost};
+use crate::port::{
+    Content, Found, FoundImage, ImageTree, Layer, ManifestName, Refusal, RegistryError, RegistryReader,
+    RegistryWriter, Source, SourceError, SourceName, Stored, Suggested, Upload,
+};
+use crate::report::{PushReport, Status, Verdict};
+use crate::{Compression, Existing, Job, Limits, OnFailure, RunError, Selection, StopAfter, World};
+
+/// Keeps what it is given, and refuses a manifest whose parts are missing.
+#[derive(Default)]
+struct MemoryRegistry {
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    blobs: HashSet<(Repository, Digest)>,
+    manifests: HashMap<(Repository, String), Manifest>,
+    log: Vec<String>,
+    refuse_upload_of: Option<Digest>,
+    lose_once: Option<Digest>,
+    cancel_on_upload: Option<CancellationToken>,
+}
+
+impl MemoryRegistry {
+    fn log(&self) -> Vec<String> {
+        self.held.lock().unwrap().log.clone()
+    }
+
+    fn count(&self, word: &str) -> usize {
+        self.log().iter().filter(|line| line.starts_with(word)).count()
+    }
+}
+
+fn refused(refusal: Refusal, status: u16) -> RegistryError {
+    RegistryError::Refused { refusal, status, subject: "r".into(), message: String::new() }
+}
+
+#[async_trait]
+impl RegistryReader for MemoryRegistry {
+    async fn manifest(
+        &self,
+        repository: &Repository,
+        name: &ManifestName,
+    ) -> Result<Option<Descriptor>, RegistryError> {
+        let mut held = self.held.lock().unwrap();
+        held.log.push(format!("head manifest {repository} {}", name.as_str()));
+        let key = (repository.clone(), name.as_str().to_owned());
+        Ok(held.manifests.get(&key).map(|manifest| manifest.descriptor().clone()))
+    }
+
+    async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {
+        let mut held = self.held.lock().unwrap();
+        held.log.push(format!("head blob {repository}"));
+        Ok(held.blobs.contains(&(repository.clone(), digest.clone())).then_some(1))
+    }
+}
+
+#[async_trait]
+impl RegistryWriter for MemoryRegistry {
+    async fn upload(&self, upload: &Upload<'_>) -> Result<Stored, RegistryError> {
+        let content = upload.blob.read_all(u64::MAX).unwrap();
+        assert_eq!(sha256(&content), *upload.digest);
+        let mut held = self.held.lock().unwrap();
+        if let Some(cancel) = &held.cancel_on_upload {
+            cancel.cancel();
+            return Err(RegistryError::Cancelled);
+        }
+        if held.refuse_upload_of.as_ref() == Some(upload.digest) {
+            return Err(refused(Refusal::Denied, 403));
+        }
+        held.blobs.insert((upload.repository.clone(), upload.digest.clone()));
+        if let Some(from) = upload.mount_from {
+            held.log.push(format!("mount {} from {from}", upload.repository));
+            return Ok(Stored::Mounted);
+        }
+        held.log.push(format!("upload {}", upload.repository));
+        upload.meter.advance(content.len() as u64);
+        Ok(Stored::Uploaded)
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &Repository,
+        name: &ManifestName,
+        manifest: &Manifest,
+    ) -> Result<(), RegistryError> {
+        let mut held = self.held.lock().unwrap();
+        if let Some(lost) = held.lose_once.take() {
+            held.blobs.remove(&(repository.clone(), lost));
+        }
+        let whole = match manifest.children() {
+            Children::Image { config, layers, .. } => layers
+                .iter()
+                .chain([&**config])
+                .all(|part| held.blobs.contains(&(repository.clone(), part.digest().clone()))),
+            Children::Index { manifests, .. } => manifests
+                .iter()
+                .all(|part| held.manifests.contains_key(&(repository.clone(), part.digest().to_string()))),
+        };
+        if !whole {
+            return Err(refused(Refusal::BlobUnknown, 404));
+        }
+        let kind = match name {
+            ManifestName::Digest(_) => "digest".to_owned(),
+            ManifestName::Tag(tag) => format!("tag {tag}"),
+        };
+        held.log.push(format!("put {repository} {kind}"));
+        held.manifests.insert((repository.clone(), name.as_str().to_owned()), manifest.clone());
+        Ok(())
+    }
+}
+
+struct Fixed(Vec<FoundImage>);
+
+#[async_trait]
+impl Source for Fixed {
+    fn name(&self) -> SourceName {
+        SourceName("fixed".into())
+    }
+
+    async fn find(&self, _: &Events) -> Result<Found, SourceError> {
+        Ok(Found { images: self.0.clone(), skipped: Vec::new() })
+    }
+}
+
+fn memory(content: &[u8]) -> Blob {
+    Blob::Memory(Bytes::copy_from_slice(content))
+}
+
+fn found(name: &str, content: Content) -> FoundImage {
+    FoundImage {
+        source: SourceName(format!("test:{name}")),
+        suggested: vec![Suggested::Reference(name.to_owned())],
+        fallback: "x".into(),
+        content,
+        platforms: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn saved(name: &str, layers: &[&[u8]]) -> FoundImage {
+    let layers = layers
+        .iter()
+        .map(|bytes| Layer { diff_id: sha256(bytes), encoding: Encoding::Tar, blob: memory(bytes) })
+        .collect();
+    let config = Bytes::from(format!("{{\"name\":\"{name}\"}}"));
+    found(name, Content::Unpacked { config, layers, exact: None })
+}
+
+fn tree(layers: &[&[u8]]) -> Arc<ImageTree> {
+    let mut blobs = vec![(Descriptor::new(MediaType::ImageConfig, 2, sha256(b"{}")), memory(b"{}"))];
+    blobs.extend(layers.iter().map(|bytes| {
+        (Descriptor::new(MediaType::ImageLayerGzip, bytes.len() as u64, sha256(bytes)), memory(bytes))
+    }));
+    let descriptors: Vec<&Descriptor> = blobs.iter().map(|(descriptor, _)| descriptor).collect();
+    let raw = serde_json::json!({
+        "schemaVersion": 2, "config": descriptors[0], "layers": &descriptors[1..],
+    });
+    let manifest = Manifest::from_bytes(Bytes::from(raw.to_string())).unwrap();
+    Arc::new(ImageTree { manifest, blobs, children: Vec::new() })
+}
+
+fn index(children: Vec<Arc<ImageTree>>) -> Arc<ImageTree> {
+    let descriptors: Vec<&Descriptor> = children.iter().map(|child| child.manifest.descriptor()).collect();
+    let raw = serde_json::json!({"schemaVersion": 2, "manifests": descriptors});
+    let manifest = Manifest::from_bytes(Bytes::from(raw.to_string())).unwrap();
+    Arc::new(ImageTree { manifest, blobs: Vec::new(), children })
+}
+
+fn job() -> Job {
+    let some = |n| NonZeroUsize::new(n).unwrap();
+    Job {
+        naming: Naming {
+            registry: RegistryHost("r".into()),
+            owner: Owner::Named("o".into()),
+            path: PathPart::Last,
+            rules: NameRules::Oci,
+            rename: None,
+            tags: Vec::new(),
+        },
+        selection: Selection::Present,
+        compression: Compression::Gzip,
+        existing: Existing::Skip,
+        stop: StopAfter::Push,
+        on_failure: OnFailure::Continue,
+        limits: Limits { jobs: some(3), threads: some(2) },
+        node_platforms: Vec::new(),
+    }
+}
+
+async fn run(
+    registry: &Arc<MemoryRegistry>,
+    images: Vec<FoundImage>,
+    job: &Job,
+) -> Result<PushReport, RunError> {
+    let world = World {
+        sources: vec![Arc::new(Fixed(images))],
+        reader: Arc::clone(registry) as _,
+        writer: Arc::clone(registry) as _,
+        spools: SpoolDir::new(std::env::temp_dir()),
+    };
+    let cancel = registry.held.lock().unwrap().cancel_on_upload.clone().unwrap_or_default();
+    crate::run(job, &world, &Events::none(), &cancel).await
+}
+
+#[tokio::test]
+async fn the_tag_is_put_last_and_the_manifest_by_digest_before_it() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let report = run(&registry, vec![saved("web:1", &[b"one", b"two"])], &job()).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::Done);
+    let log = registry.log();
+    assert_eq!(log[log.len() - 2..], ["put o/web digest", "put o/web tag 1"]);
+    assert_eq!(report.images[0].layers.uploaded, 2);
+    assert!(report.images[0].digest.is_some());
+}
+
+#[tokio::test]
+async fn a_shared_blob_is_uploaded_once_and_mounted_elsewhere() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let images =
+        vec![saved("a:1", &[b"base", b"a"]), saved("a:2", &[b"base", b"b"]), saved("b:1", &[b"base"])];
+    let report = run(&registry, images, &job()).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::Done);
+    // Three configurations, `a`, `b`, and `base` once.
+    assert_eq!(registry.count("upload"), 6);
+    assert_eq!(registry.count("mount"), 1);
+    let total: usize = report.images.iter().map(|image| image.layers.uploaded + image.layers.mounted).sum();
+    assert_eq!(total, 4);
+}
+
+#[tokio::test]
+async fn a_second_push_sends_nothing_and_says_so() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let images = || vec![saved("web:1", &[b"one"]), found("exact:1", Content::Exact(tree(&[b"packed"])))];
+    run(&registry, images(), &job()).await.unwrap();
+    let (uploads, puts) = (registry.count("upload"), registry.count("put"));
+    let report = run(&registry, images(), &job()).await.unwrap();
+    assert!(report.images.iter().all(|image| matches!(image.status, Status::Exists)));
+    assert_eq!((registry.count("upload"), registry.count("put")), (uploads, puts));
+    assert_eq!(report.bytes_sent, 0);
+}
+
+#[tokio::test]
+async fn an_exact_image_that_is_there_costs_one_request() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let images = || vec![found("exact:1", Content::Exact(tree(&[b"packed"])))];
+    run(&registry, images(), &job()).await.unwrap();
+    let before = registry.log().len();
+    run(&registry, images(), &job()).await.unwrap();
+    assert_eq!(registry.log()[before..], ["head manifest o/exact 1"]);
+}
+
+#[tokio::test]
+async fn children_of_an_index_go_before_it_and_digests_survive() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let root = index(vec![tree(&[b"amd64"]), tree(&[b"arm64"])]);
+    let expected = root.manifest.digest().clone();
+    let report = run(&registry, vec![found("multi:1", Content::Exact(root))], &job()).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::Done);
+    assert_eq!(report.images[0].digest, Some(expected));
+    assert_eq!(report.images[0].layers.total, 2);
+    assert_eq!(registry.count("put o/multi digest"), 3);
+}
+
+#[tokio::test]
+async fn a_failed_image_leaves_the_others() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let bad = tree(&[b"bad"]);
+    registry.held.lock().unwrap().refuse_upload_of = Some(sha256(b"bad"));
+    let images = vec![found("bad:1", Content::Exact(bad)), saved("good:1", &[b"good"])];
+    let report = run(&registry, images, &job()).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::SomeFailed);
+    assert!(
+        matches!(report.images[0].status, Status::Failed(_))
+            || matches!(report.images[1].status, Status::Failed(_))
+    );
+    assert_eq!(registry.count("put o/good tag 1"), 1);
+    assert_eq!(registry.count("put o/bad"), 0);
+}
+
+#[tokio::test]
+async fn a_lost_blob_is_sent_again_once() {
+    let registry = Arc::new(MemoryRegistry::default());
+    registry.held.lock().unwrap().lose_once = Some(sha256(b"packed"));
+    let image = found("exact:1", Content::Exact(tree(&[b"packed"])));
+    let report = run(&registry, vec![image], &job()).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::Done);
+    assert_eq!(registry.count("upload"), 3);
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let job = Job { stop: StopAfter::Plan, ..job() };
+    let report = run(&registry, vec![saved("web:1", &[b"one"])], &job).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Planned));
+    assert_eq!(registry.count("upload") + registry.count("put"), 0);
+}
+
+#[tokio::test]
+async fn uncompressed_layers_keep_their_digest_when_asked() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let job = Job { compression: Compression::None, ..job() };
+    run(&registry, vec![saved("web:1", &[b"one"])], &job).await.unwrap();
+    let held = registry.held.lock().unwrap();
+    assert!(held.blobs.contains(&("o/web".parse().unwrap(), sha256(b"one"))));
+}
+
+#[tokio::test]
+async fn two_different_images_with_one_target_are_refused_before_anything_is_sent() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let error = run(&registry, vec![saved("web:1", &[b"one"]), saved("x/web:1", &[b"two"])], &job()).await;
+    assert!(matches!(error, Err(RunError::Plan(_))));
+    assert!(registry.log().is_empty());
+}
+
+#[tokio::test]
+async fn cancelling_ends_with_a_whole_report_and_no_tag() {
+    let registry = Arc::new(MemoryRegistry::default());
+    registry.held.lock().unwrap().cancel_on_upload = Some(CancellationToken::new());
+    let report =
+        run(&registry, vec![saved("web:1", &[b"one"]), saved("web:2", &[b"two"])], &job()).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::Cancelled);
+    assert_eq!(report.images.len(), 2);
+    assert_eq!(registry.count("put"), 0);
+}
+
+#[tokio::test]
+async fn a_layer_that_is_not_what_its_configuration_says_fails_its_image() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let mut image = saved("web:1", &[b"one"]);
+    if let Content::Unpacked { layers, .. } = &mut image.content {
+        layers[0].diff_id = sha256(b"other");
+    }
+    let report = run(&registry, vec![image], &job()).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::SomeFailed);
+    assert_eq!(registry.count("put"), 0);
+}

@@ -1,0 +1,111 @@
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use super::process::ended;
+
+/// One run of the program, which knows of this machine only what the trial says.
+pub(crate) struct Push {
+    command: Command,
+    home: TempDir,
+    timeout: Duration,
+}
+
+/// What the user saw.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// `None` after a signal.
+    pub(crate) code: Option<i32>,
+    pub(crate) took: Duration,
+}
+
+impl Push {
+    pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_idpbuilder-push");
+
+    pub(crate) fn new() -> Result<Self> {
+        Self::called_as(Path::new(Self::BINARY))
+    }
+
+    /// The same program through a link, as a host command line finds its plugins.
+    pub(crate) fn called_as(program: &Path) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("e2e-home-").tempdir()?;
+        let mut command = Command::new(program);
+        let temporary = home.path().join("tmp");
+        fs::create_dir(&temporary)?;
+        command.env_clear().env("HOME", home.path()).env("TMPDIR", temporary).env("PATH", "/usr/bin:/bin");
+        // Silence of the machine's own engines and logins is part of being hermetic.
+        command.env("DOCKER_HOST", format!("unix://{}/no-docker.sock", home.path().display()));
+        Ok(Self { command, home, timeout: Duration::from_secs(120) })
+    }
+
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    pub(crate) fn arg(self, argument: impl AsRef<OsStr>) -> Self {
+        self.args([argument])
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn kubeconfig(self, path: PathBuf) -> Self {
+        self.env("KUBECONFIG", path)
+    }
+
+    pub(crate) fn current_dir(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    pub(crate) fn run(mut self) -> Result<Ran> {
+        let (out, err) = (self.home.path().join("stdout"), self.home.path().join("stderr"));
+        self.command.stdin(Stdio::null()).stdout(File::create(&out)?).stderr(File::create(&err)?);
+        let began = Instant::now();
+        let mut child = self.command.spawn().context("cannot start the program")?;
+        let status = ended(&mut child, self.timeout)?;
+        let took = began.elapsed();
+        if status.is_none() {
+            child.kill()?;
+            child.wait()?;
+        }
+        let read = |path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let (stdout, stderr) = (read(&out)?, read(&err)?);
+        let status = status.with_context(|| format!("still running after {:?}:\n{stderr}", self.timeout))?;
+        Ok(Ran { stdout, stderr, code: status.code(), took })
+    }
+}
+
+impl Ran {
+    pub(crate) fn exits(self, code: i32) -> Result<Self> {
+        let (shown, stdout, stderr) = (self.code, &self.stdout, &self.stderr);
+        ensure!(
+            shown == Some(code),
+            "exit {shown:?} instead of {code}\nstdout:\n{stdout}\nstderr:\n{stderr}"
+        );
+        Ok(self)
+    }
+
+    /// Fails unless each of these is in the standard error.
+    pub(crate) fn says(self, parts: &[&str]) -> Result<Self> {
+        for part in parts {
+            ensure!(self.stderr.contains(part), "`{part}` is not in the standard error:\n{}", self.stderr);
+        }
+        Ok(self)
+    }
+
+    /// The references that the run printed, one a line.
+    pub(crate) fn references(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+}
