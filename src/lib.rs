@@ -1,8 +1,49 @@
 //! Pushes container images to the registry of an idpbuilder cluster, or to any OCI registry.
 //!
 //! One sentence: **discover** images, **plan** what the registry lacks, **push** it, **report** what
-//! became of each. [`run`] says it in four lines, and data runs that one way:
-//! `Vec<FoundImage>` -> `PushPlan` -> `PushReport`.
+//! became of each. [`run`] says it in a few lines, and data runs that one way:
+//! `Vec<FoundImage>` -> [`plan::PushPlan`] -> [`report::PushReport`]. A failed image is a value in the
+//! report; `Err` is for runs that cannot go on. Cancelling is a value that the steps see, never a
+//! dropped future, so that upload sessions are closed and the report is whole.
+//!
+//! # Four ideas
+//!
+//! 1. **Every blob is a range of an open file** ([`content`]). A blob of an OCI layout is a whole file,
+//!    a layer of a tar is a slice of the tar; what comes from an engine is spooled once into a file
+//!    without a name and is then a tar like any other. Reads are positioned, so that they can run in
+//!    parallel and any retry starts at any byte. Nothing is extracted.
+//! 2. **Content is exact or unpacked** ([`port::Content`]). Exact content goes up byte for byte, and its
+//!    digests survive. A layer of a `docker save` archive has no registry digest until it is packed;
+//!    packing ([`pack`]) checks its `diff_id`, compresses it to the same bytes on every machine, and
+//!    hashes what comes out, in one pass.
+//! 3. **The plan is a list of steps, each needing only earlier ones** ([`plan`]): pack, upload, manifest
+//!    by digest, tag last, so that a half-pushed image is never seen under its tag. Each blob is one
+//!    step for a repository, however many images share it. What becomes of a blob is [`plan::decide`], a
+//!    pure function, called when its digest is known.
+//! 4. **One loop owns all state** ([`push`]). It runs what the schedule says is ready within two
+//!    budgets, processors for packing and transfers. All retry lives in [`registry`], as one policy; the
+//!    loop never retries, so that nothing is retried twice over.
+//!
+//! # Floors
+//!
+//! Calls go down; a test reads the `use` lines and holds this table.
+//!
+//! | floor | modules | what they are |
+//! |---|---|---|
+//! | 4 | `cli` | terminal, flags, environment, exit codes; `cli/wire.rs` alone joins steps and adapters |
+//! | 3 | [`run`], [`discover`], [`plan`], [`push`], [`report`] | the steps, and [`Job`] and [`World`], what they are told |
+//! | 2 | [`port`], [`event`] | what the steps need from the world, and what they tell it |
+//! | 1 | [`oci`], [`content`], [`pack`] | values of the spec, ranges of files, bytes in and packed bytes out; no network |
+//! | adapters | [`source`], [`registry`], [`credential`], [`cluster`] | import `port`, `event` and floor 1; never a step, never each other |
+//!
+//! A new place where images live is a new file in `source`, never an `if` in a step. The engine does
+//! not know that Kubernetes exists: `cluster` answers where the registry is, how it is trusted and who
+//! the owner is, and is one more keychain.
+//!
+//! # Pushing from another program
+//!
+//! Without the feature `cli` the crate has no flags, terminal or environment. Fill a [`Job`] and a
+//! [`World`], watch [`event::Events`] if you like, and call [`run`].
 
 pub mod cluster;
 pub mod content;

@@ -1,7 +1,14 @@
+mod access;
+mod cluster;
+mod content;
+mod registries;
 mod servers;
 
 use crate::Case;
 
 pub(crate) fn all() -> impl Iterator<Item = Case> {
-    [servers::CASES].into_iter().flatten().copied()
+    [servers::CASES, cluster::CASES, content::CASES, access::CASES, registries::CASES]
+        .into_iter()
+        .flatten()
+        .copied()
 }

@@ -46,7 +46,6 @@ pub(crate) struct Ingress {
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
-    pub(crate) status: u16,
     /// Head and body.
     pub(crate) bytes: u64,
 }
@@ -89,7 +88,7 @@ impl Request {
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-        Some(Self { method, path, status: words.next()?.parse().ok()?, bytes: words.next()?.parse().ok()? })
+        Some(Self { method, path, bytes: words.next()?.parse().ok()? })
     }
 }
 
@@ -102,7 +101,7 @@ fn nginx_conf(folder: &Path, port: u16, gitea: u16, settings: &IngressSettings) 
     // Without `user` nginx's workers would be nobody, who cannot enter a temporary folder of root's.
     writeln!(text, "user root root;\ndaemon off;\nworker_processes 2;\npid {folder}/nginx.pid;")?;
     writeln!(text, "events {{ worker_connections 1024; }}\nhttp {{")?;
-    writeln!(text, "log_format short '$request_method $request_uri $status $request_length';")?;
+    writeln!(text, "log_format short '$request_method $request_uri $request_length';")?;
     writeln!(text, "access_log {folder}/access.log short;")?;
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(text, "{kind}_temp_path {folder}/{kind};")?;

@@ -19,7 +19,6 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-pub(crate) use certificate::Certificate;
 pub(crate) use distribution::Distribution;
 pub(crate) use dockerd::Dockerd;
 pub(crate) use gitea::Gitea;

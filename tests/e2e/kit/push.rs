@@ -88,10 +88,10 @@ impl Push {
 
 impl Ran {
     pub(crate) fn exits(self, code: i32) -> Result<Self> {
-        let (shown, stdout, stderr) = (self.code, &self.stdout, &self.stderr);
+        let Self { code: shown, stdout, stderr, took } = &self;
         ensure!(
-            shown == Some(code),
-            "exit {shown:?} instead of {code}\nstdout:\n{stdout}\nstderr:\n{stderr}"
+            *shown == Some(code),
+            "exit {shown:?} instead of {code} after {took:?}\nstdout:\n{stdout}\nstderr:\n{stderr}"
         );
         Ok(self)
     }

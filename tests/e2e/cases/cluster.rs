@@ -1,0 +1,81 @@
+//! A machine with a cluster: no flag says where the registry is, who pushes, or what to trust.
+
+use anyhow::{Result, ensure};
+
+use crate::kit::{Gitea, Push, Servers, credential, pulled, testdata};
+
+cases![
+    an_archive_is_pushed_without_a_flag,
+    an_image_of_the_engine_is_pushed_without_a_flag,
+    a_drifted_password_is_answered_with_the_token,
+    a_secret_that_fits_no_more_ends_as_a_failed_login,
+    a_user_who_may_not_read_the_secret_is_told_so,
+    a_kubeconfig_that_is_not_there_is_named,
+    a_dry_run_writes_nothing,
+];
+
+fn an_archive_is_pushed_without_a_flag(servers: &Servers) -> Result<()> {
+    let ran =
+        Push::new()?.kubeconfig(servers.api.kubeconfig()).arg(testdata("valid-image.tar")).run()?.exits(0)?;
+    let image = pulled(&servers.gitea.admin(), "giteaadmin/web", "1.0")?;
+    ensure!(
+        ran.references() == [format!("{}/giteaadmin/web:1.0@{}", servers.ingress.registry(), image.digest)]
+    );
+    ensure!(image.layers().len() == 4, "{} layers", image.layers().len());
+    Ok(())
+}
+
+fn an_image_of_the_engine_is_pushed_without_a_flag(servers: &Servers) -> Result<()> {
+    servers.docker.load(&testdata("valid-image.tar"), "web:1.0", "myapp:dev")?;
+    let push = Push::new()?.kubeconfig(servers.api.kubeconfig()).env("DOCKER_HOST", servers.docker.host());
+    push.arg("myapp:dev").run()?.exits(0)?;
+    let image = pulled(&servers.gitea.admin(), "giteaadmin/myapp", "dev")?;
+    ensure!(image.diff_ids()?.len() == 4);
+    Ok(())
+}
+
+fn a_drifted_password_is_answered_with_the_token(servers: &Servers) -> Result<()> {
+    servers.api.apply(&[credential("drifted", Gitea::ADMIN, "the password before", &servers.gitea.token)])?;
+    let push = Push::new()?.kubeconfig(servers.api.kubeconfig()).args([
+        "--secret",
+        "gitea/drifted",
+        "--as",
+        "drifted:1",
+    ]);
+    push.arg(testdata("valid-image.tar")).run()?.exits(0)?;
+    pulled(&servers.gitea.admin(), "giteaadmin/drifted", "1").map(drop)
+}
+
+fn a_secret_that_fits_no_more_ends_as_a_failed_login(servers: &Servers) -> Result<()> {
+    servers.api.apply(&[credential("stale", Gitea::ADMIN, "the password before", "0123456789abcdef")])?;
+    let push = Push::new()?.kubeconfig(servers.api.kubeconfig()).args([
+        "--secret",
+        "gitea/stale",
+        "--as",
+        "stale:1",
+    ]);
+    let ran = push.arg(testdata("valid-image.tar")).run()?.exits(4)?.says(&["giteaAdmin", "To fix this"])?;
+    ensure!(!ran.stderr.contains("the password before"), "the password is in the standard error");
+    Ok(())
+}
+
+fn a_user_who_may_not_read_the_secret_is_told_so(servers: &Servers) -> Result<()> {
+    let push = Push::new()?.kubeconfig(servers.api.developer_kubeconfig()).arg(testdata("valid-image.tar"));
+    push.run()?.exits(5)?.says(&["secrets", "gitea-credential"]).map(drop)
+}
+
+fn a_kubeconfig_that_is_not_there_is_named(_: &Servers) -> Result<()> {
+    let push = Push::new()?.kubeconfig("/no/such/kubeconfig".into()).arg(testdata("valid-image.tar"));
+    push.run()?.exits(5)?.says(&["/no/such/kubeconfig"]).map(drop)
+}
+
+fn a_dry_run_writes_nothing(servers: &Servers) -> Result<()> {
+    let push = Push::new()?.kubeconfig(servers.api.kubeconfig()).args(["--dry-run", "--as", "planned:1"]);
+    push.arg(testdata("valid-image.tar")).run()?.exits(0)?;
+    let requests = servers.ingress.requests("/giteaadmin/planned/")?;
+    ensure!(
+        requests.iter().all(|request| ["GET", "HEAD"].contains(&request.method.as_str())),
+        "{requests:?}"
+    );
+    Ok(())
+}
