@@ -254,3 +254,130 @@ pub(super) enum Settled {
     Failed(Arc<ImageError>),
     Cancelled,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::content::Blob;
+    use crate::oci::sha256;
+    use crate::plan::{RegistryHost, Target};
+
+    fn limits(n: usize) -> Limits {
+        let n = NonZeroUsize::new(n).unwrap();
+        Limits { jobs: n, threads: n }
+    }
+
+    fn target(repository: &str) -> Target {
+        Target {
+            registry: RegistryHost("r".into()),
+            repository: repository.parse().unwrap(),
+            tag: "t".parse().unwrap(),
+        }
+    }
+
+    fn blob(repository: &str, content: u8) -> Step {
+        let blob = Blob::Memory(Bytes::copy_from_slice(&[content]));
+        let content = BlobContent::Known { digest: sha256(&[content]), blob, presence: None };
+        let action = Action::Blob { repository: repository.parse().unwrap(), content };
+        Step { needs: Vec::new(), action, image: 0 }
+    }
+
+    fn tag(needs: Vec<StepId>) -> Step {
+        let manifest = needs.first().copied().unwrap_or(StepId(0));
+        Step { needs, action: Action::Tag { target: target("o/a"), manifest, current: None }, image: 0 }
+    }
+
+    fn plan(steps: Vec<Step>) -> PushPlan {
+        PushPlan { steps, images: Vec::new() }
+    }
+
+    fn done(step: &Step) -> Done {
+        match &step.action {
+            Action::Blob { repository, content: BlobContent::Known { digest, .. } } => {
+                Done::Blob { digest: digest.clone(), repository: repository.clone() }
+            }
+            _ => Done::Tagged,
+        }
+    }
+
+    #[test]
+    fn the_same_digest_is_never_on_its_way_twice() {
+        let plan = plan(vec![blob("o/a", 1), blob("o/b", 1), blob("o/b", 2)]);
+        let mut schedule = Schedule::new(&plan, limits(3));
+        assert_eq!(schedule.next(), Some(StepId(0)));
+        assert_eq!(schedule.next(), Some(StepId(2)));
+        assert_eq!(schedule.next(), None);
+        schedule.record(StepId(0), Ended::Done(done(&plan.steps[0])));
+        assert_eq!(schedule.next(), Some(StepId(1)));
+        let from = schedule.elsewhere(&sha256(&[1]), &"o/b".parse().unwrap());
+        assert_eq!(from.map(Repository::as_str), Some("o/a"));
+    }
+
+    #[test]
+    fn after_a_stop_nothing_begins() {
+        let plan = plan(vec![blob("o/a", 1), blob("o/a", 2)]);
+        let mut schedule = Schedule::new(&plan, limits(1));
+        let first = schedule.next().unwrap();
+        schedule.stop();
+        schedule.record(first, Ended::Done(done(&plan.steps[0])));
+        assert_eq!(schedule.next(), None);
+        assert!(matches!(schedule.settled(StepId(0)), Some(Settled::Done)));
+        assert!(matches!(schedule.settled(StepId(1)), Some(Settled::Cancelled)));
+    }
+
+    /// Steps that need random earlier ones; every third kind of content is shared.
+    fn plans() -> impl Strategy<Value = PushPlan> {
+        prop::collection::vec(
+            (any::<u8>(), any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 0..4)),
+            1..40,
+        )
+        .prop_map(|drawn| {
+            let mut steps: Vec<Step> = Vec::new();
+            for (content, is_blob, needs) in drawn {
+                let needs: Vec<StepId> = match steps.len() {
+                    0 => Vec::new(),
+                    n => needs.iter().map(|index| StepId(index.index(n))).collect(),
+                };
+                steps.push(if is_blob { blob("o/a", content % 5) } else { tag(needs) });
+            }
+            plan(steps)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_step_is_settled_once_and_begins_after_what_it_needs(
+            plan in plans(), jobs in 1_usize..4, failing in any::<u64>(), order in any::<u64>()
+        ) {
+            let mut schedule = Schedule::new(&plan, limits(jobs));
+            let (mut running, mut begun) = (Vec::new(), 0);
+            loop {
+                while let Some(id) = schedule.next() {
+                    for need in &plan.steps[id.0].needs {
+                        prop_assert!(matches!(schedule.settled(*need), Some(Settled::Done)));
+                    }
+                    begun += 1;
+                    running.push(id);
+                }
+                prop_assert!(running.len() <= jobs);
+                if running.is_empty() { break }
+                let position = usize::try_from(order % 7).unwrap() % running.len();
+                let id = running.swap_remove(position);
+                let ended = if failing >> (id.0 % 64) & 7 == 0 {
+                    let refused = crate::port::RegistryError::Cancelled;
+                    Ended::Failed(ImageError::Registry(refused))
+                } else {
+                    Ended::Done(done(&plan.steps[id.0]))
+                };
+                schedule.record(id, ended);
+            }
+            prop_assert!(begun <= plan.steps.len());
+            prop_assert!((0..plan.steps.len()).all(|i| schedule.settled(StepId(i)).is_some()));
+        }
+    }
+}

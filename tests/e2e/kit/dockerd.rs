@@ -31,7 +31,7 @@ impl Dockerd {
         command.arg("-H").arg(format!("unix://{}", socket.display()));
         command.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
         let server = Server::start("dockerd", &mut command, folder.path())?
-            .ready(Duration::from_secs(60), || {
+            .ready(Duration::from_mins(1), || {
                 over_socket(&socket, "GET", "/_ping", &[]).is_ok_and(|answer| answer.status == 200)
             })?;
         Ok(Self { _server: server, folder })

@@ -33,7 +33,7 @@ impl Gitea {
         let token = installed.token("e2e", "all")?;
         let port = installed.port;
         let server = Server::start("gitea", installed.command().arg("web"), installed.folder.path())?
-            .ready(Duration::from_secs(60), || Endpoint::local(port).answers("/api/healthz"))?;
+            .ready(Duration::from_mins(1), || Endpoint::local(port).answers("/api/healthz"))?;
         Ok(Self { _server: server, _folder: installed.folder, port, password, token })
     }
 

@@ -64,7 +64,7 @@ impl Endpoint {
 
     pub(crate) fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Result<Answer> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         let headers = format!("{headers}{}", self.authorization.as_deref().unwrap_or_default());
         exchange(stream, method, path, &headers, body).with_context(|| format!("{method} {path}"))
     }

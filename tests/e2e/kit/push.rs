@@ -42,7 +42,7 @@ impl Push {
         command.env_clear().env("HOME", home.path()).env("TMPDIR", temporary).env("PATH", "/usr/bin:/bin");
         // Silence of the machine's own engines and logins is part of being hermetic.
         command.env("DOCKER_HOST", format!("unix://{}/no-docker.sock", home.path().display()));
-        Ok(Self { command, home, timeout: Duration::from_secs(120) })
+        Ok(Self { command, home, timeout: Duration::from_mins(2) })
     }
 
     pub(crate) fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
