@@ -73,7 +73,7 @@ fn an_organisation_is_pushed_to(servers: &Servers) -> Result<()> {
 }
 
 fn the_command_of_the_first_plan_works_as_written(servers: &Servers) -> Result<()> {
-    servers.gitea.user("gitea_admin", "before")?;
+    servers.gitea.user("gitea_admin", "the password before")?;
     servers.gitea.set_password("gitea_admin", "gitea_password")?;
     let settings = IngressSettings { port: Some(8443), ..IngressSettings::default() };
     let _ingress = Ingress::start(servers.gitea.port, &settings)?;

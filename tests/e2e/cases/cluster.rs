@@ -2,11 +2,12 @@
 
 use anyhow::{Result, ensure};
 
-use crate::kit::{Gitea, Push, Servers, credential, pulled, testdata};
+use crate::kit::{Gitea, Podman, Push, Servers, credential, pulled, testdata};
 
 cases![
     an_archive_is_pushed_without_a_flag,
     an_image_of_the_engine_is_pushed_without_a_flag,
+    an_image_of_podman_is_pushed_without_a_flag,
     a_drifted_password_is_answered_with_the_token,
     a_secret_that_fits_no_more_ends_as_a_failed_login,
     a_user_who_may_not_read_the_secret_is_told_so,
@@ -32,6 +33,14 @@ fn an_image_of_the_engine_is_pushed_without_a_flag(servers: &Servers) -> Result<
     let image = pulled(&servers.gitea.admin(), "giteaadmin/myapp", "dev")?;
     ensure!(image.diff_ids()?.len() == 4);
     Ok(())
+}
+
+fn an_image_of_podman_is_pushed_without_a_flag(servers: &Servers) -> Result<()> {
+    let podman = Podman::start()?;
+    podman.load(&testdata("podman-docker.tar"))?;
+    let push = Push::new()?.kubeconfig(servers.api.kubeconfig()).env("CONTAINER_HOST", podman.host());
+    push.args(["podman:localhost/web:1.0", "--as", "from-podman:1"]).run()?.exits(0)?;
+    pulled(&servers.gitea.admin(), "giteaadmin/from-podman", "1").map(drop)
 }
 
 fn a_drifted_password_is_answered_with_the_token(servers: &Servers) -> Result<()> {
@@ -73,9 +82,7 @@ fn a_dry_run_writes_nothing(servers: &Servers) -> Result<()> {
     let push = Push::new()?.kubeconfig(servers.api.kubeconfig()).args(["--dry-run", "--as", "planned:1"]);
     push.arg(testdata("valid-image.tar")).run()?.exits(0)?;
     let requests = servers.ingress.requests("/giteaadmin/planned/")?;
-    ensure!(
-        requests.iter().all(|request| ["GET", "HEAD"].contains(&request.method.as_str())),
-        "{requests:?}"
-    );
+    let reads = requests.iter().all(|request| ["GET", "HEAD"].contains(&request.method.as_str()));
+    ensure!(!requests.is_empty() && reads, "{requests:?}");
     Ok(())
 }

@@ -25,7 +25,7 @@ fn push_as(servers: &Servers, name: &str) -> Result<Push> {
 }
 
 fn every_tools_archive_arrives(servers: &Servers) -> Result<()> {
-    for tool in ["docker-hybrid", "podman-docker", "podman-oci", "skopeo-oci"] {
+    for tool in ["docker-hybrid", "docker-hybrid-packed", "podman-docker", "podman-oci", "skopeo-oci"] {
         let push = push_as(servers, &format!("{tool}:1"))?.arg(testdata(&format!("{tool}.tar")));
         push.run()?.exits(0).context(tool)?;
         let image = pulled(&servers.gitea.admin(), &format!("giteaadmin/{tool}"), "1").context(tool)?;

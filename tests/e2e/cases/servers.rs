@@ -1,9 +1,11 @@
 //! The servers are what the other trials take them for.
 
+use std::process::Command;
+
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use crate::kit::{Endpoint, Gitea, Servers, digest_of, pulled, testdata};
+use crate::kit::{Endpoint, Gitea, Servers, digest_of, output, pulled, testdata};
 
 cases![
     gitea_gives_its_administrator_a_token,
@@ -12,6 +14,7 @@ cases![
     a_developer_finds_the_cluster_and_reads_no_secret,
     docker_loads_and_tags_an_archive,
     what_a_registry_holds_can_be_pulled_back,
+    what_skopeo_sends_through_the_ingress_arrives_at_gitea,
 ];
 
 fn gitea_gives_its_administrator_a_token(servers: &Servers) -> Result<()> {
@@ -24,10 +27,7 @@ fn gitea_gives_its_administrator_a_token(servers: &Servers) -> Result<()> {
 
 fn the_ingress_shows_a_certificate_like_idpbuilders(servers: &Servers) -> Result<()> {
     let ca_file = servers.ingress.ca_file();
-    let text = std::process::Command::new("openssl")
-        .args(["x509", "-noout", "-text", "-in"])
-        .arg(ca_file)
-        .output()?;
+    let text = Command::new("openssl").args(["x509", "-noout", "-text", "-in"]).arg(ca_file).output()?;
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     for part in
         ["Issuer: O = cnoe.io", "Subject: O = cnoe.io", "CA:TRUE", "prime256v1", "DNS:*.cnoe.localtest.me"]
@@ -79,6 +79,20 @@ fn what_a_registry_holds_can_be_pulled_back(servers: &Servers) -> Result<()> {
     let pulled = pulled(&registry, "by/hand", "1")?;
     ensure!(
         pulled.manifest == manifest && pulled.blobs.contains_key(&digest) && pulled.diff_ids()?.is_empty()
+    );
+    Ok(())
+}
+
+fn what_skopeo_sends_through_the_ingress_arrives_at_gitea(servers: &Servers) -> Result<()> {
+    let mut skopeo = Command::new("skopeo");
+    skopeo.args(["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"]);
+    skopeo.args(["--dest-creds", &format!("{}:{}", Gitea::ADMIN, servers.gitea.password)]);
+    skopeo.arg(format!("oci:{}:1.0", testdata("oci-layout").display()));
+    output(skopeo.arg(format!("docker://localhost:{}/giteaadmin/by-skopeo:1", servers.ingress.port)))?;
+    let image = pulled(&servers.gitea.admin(), "giteaadmin/by-skopeo", "1")?;
+    ensure!(image.layers().len() == 4 && image.diff_ids()?.len() == 4);
+    ensure!(
+        servers.ingress.requests("/giteaadmin/by-skopeo/")?.iter().any(|request| request.method == "PUT")
     );
     Ok(())
 }

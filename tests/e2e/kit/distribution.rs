@@ -10,7 +10,7 @@ use super::process::{Server, built, free_port};
 
 const GO_MOD: &str = include_str!("../../servers/distribution/go.mod");
 
-/// The reference registry, version 3: plain HTTP, no login.
+/// The reference registry: plain HTTP, no login.
 pub(crate) struct Distribution {
     _server: Server,
     _folder: TempDir,
@@ -18,8 +18,18 @@ pub(crate) struct Distribution {
 }
 
 impl Distribution {
-    pub(crate) fn start() -> Result<Self> {
-        let binary = built("registry", "github.com/distribution/distribution/v3", GO_MOD)?.join("registry");
+    /// The version that tests/servers/distribution pins.
+    pub(crate) fn start_3() -> Result<Self> {
+        let folder = built("registry", "github.com/distribution/distribution/v3", GO_MOD)?;
+        Self::start("registry", Command::new(folder.join("registry")))
+    }
+
+    /// Debian's 2.8, which differs in what an upload's POST may carry.
+    pub(crate) fn start_2() -> Result<Self> {
+        Self::start("docker-registry", Command::new("docker-registry"))
+    }
+
+    fn start(name: &'static str, mut command: Command) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("e2e-distribution-").tempdir()?;
         let port = free_port()?;
         let root = folder.path().join("storage");
@@ -29,9 +39,8 @@ impl Distribution {
             &configuration,
             format!("version: 0.1\n{storage}http:\n  addr: 127.0.0.1:{port}\n  secret: e2e\n"),
         )?;
-        let mut command = Command::new(binary);
         command.arg("serve").arg(&configuration).env("OTEL_TRACES_EXPORTER", "none");
-        let server = Server::start("registry", &mut command, folder.path())?
+        let server = Server::start(name, &mut command, folder.path())?
             .ready(Duration::from_secs(20), || Endpoint::local(port).answers("/v2/"))?;
         Ok(Self { _server: server, _folder: folder, port })
     }

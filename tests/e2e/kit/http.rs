@@ -11,6 +11,7 @@ use serde_json::Value;
 
 /// An answer, whatever its status. Header names are lower case.
 pub(crate) struct Answer {
+    request: String,
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -29,7 +30,8 @@ impl Answer {
     pub(crate) fn expect(self, status: u16) -> Result<Self> {
         ensure!(
             self.status == status,
-            "{} instead of {status}: {}",
+            "{}: {} instead of {status}: {}",
+            self.request,
             self.status,
             String::from_utf8_lossy(&self.body)
         );
@@ -95,15 +97,15 @@ fn exchange(
     stream.write_all(body)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
-    parse(&bytes)
+    parse(&bytes, format!("{method} {path}"))
 }
 
-fn parse(bytes: &[u8]) -> Result<Answer> {
+fn parse(bytes: &[u8], request: String) -> Result<Answer> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").context("no end of the headers")?;
     let (head, body) = bytes.split_at(end);
     let mut lines = std::str::from_utf8(head)?.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status line")?.parse()?;
     let headers = lines.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    Ok(Answer { status, headers, body: body.get(4..).unwrap_or_default().to_vec() })
+    Ok(Answer { request, status, headers, body: body.get(4..).unwrap_or_default().to_vec() })
 }

@@ -26,7 +26,7 @@ impl Default for IngressSettings {
     fn default() -> Self {
         Self {
             port: None,
-            gitea_names: vec!["gitea.cnoe.localtest.me", "gitea.localhost"],
+            gitea_names: vec!["gitea.cnoe.localtest.me", "gitea.localhost", "localhost"],
             path_name: "cnoe.localtest.me",
             body_limit: "1024m",
         }

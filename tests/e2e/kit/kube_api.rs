@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -41,6 +42,10 @@ impl KubeApi {
         let api =
             Server::start("kube-apiserver", &mut apiserver(folder.path(), port, &endpoint)?, folder.path())?
                 .ready(Duration::from_secs(90), || {
+                    // kubectl costs more than the wait: not before somebody listens.
+                    if TcpStream::connect(("127.0.0.1", port)).is_err() {
+                        return false;
+                    }
                     let mut ask = Command::new(&kubectl);
                     ask.arg("--kubeconfig").arg(&admin).args(["get", "--raw", "/readyz"]);
                     ask.output().is_ok_and(|ran| ran.status.success())

@@ -10,6 +10,7 @@ pub(crate) mod image;
 mod ingress;
 mod kube_api;
 mod objects;
+mod podman;
 mod process;
 mod pulled;
 mod push;
@@ -26,6 +27,8 @@ pub(crate) use http::Endpoint;
 pub(crate) use ingress::{Ingress, IngressSettings};
 pub(crate) use kube_api::KubeApi;
 pub(crate) use objects::credential;
+pub(crate) use podman::Podman;
+pub(crate) use process::output;
 pub(crate) use pulled::{digest_of, pulled};
 pub(crate) use push::Push;
 
@@ -44,7 +47,7 @@ impl Servers {
             let gitea = scope.spawn(Gitea::start);
             let api = scope.spawn(KubeApi::start);
             let docker = scope.spawn(Dockerd::start);
-            let distribution = Distribution::start();
+            let distribution = Distribution::start_3();
             (gitea.join(), api.join(), docker.join(), distribution)
         });
         let panicked = |_| anyhow!("the thread that started a server panicked");
