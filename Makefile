@@ -1,0 +1,34 @@
+# What there is to do here; `make help` lists it.
+CARGO ?= cargo
+PREFIX ?= $(HOME)/.local
+
+.DEFAULT_GOAL := help
+.PHONY: help build install demo check lint setup test
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+build: ## the binary, optimised, in target/release
+	$(CARGO) build --release --locked
+
+install: build ## the binary in $(PREFIX)/bin, under the names that kubectl and idpbuilder look for
+	install -D -m 755 target/release/idpbuilder-push $(PREFIX)/bin/idpbuilder-push
+	ln -sf idpbuilder-push $(PREFIX)/bin/kubectl-idpbuilder_push
+
+demo: ## builds, starts a registry of its own, and pushes testdata into it; no cluster needed
+	$(CARGO) build --locked
+	$(CARGO) run --locked --quiet --example demo
+
+lint: ## formatting, clippy, documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --lib --quiet
+
+check: lint ## all that needs no real server
+	$(CARGO) test --locked --lib --bins --test it
+
+setup: ## installs and builds the servers that `make test` starts
+	tests/servers/setup
+
+test: setup ## everything, against real servers too
+	$(CARGO) test --locked
