@@ -94,12 +94,18 @@ impl Origin {
     pub fn parse(scheme: Scheme, text: &str) -> Result<Self, OriginError> {
         let refused = || OriginError { text: text.escape_debug().to_string() };
         let authority: http::uri::Authority = text.parse().map_err(|_| refused())?;
-        if text.contains('@') || authority.host().is_empty() || text.ends_with(':') {
+        if text.contains('@') || authority.host().is_empty() {
             return Err(refused());
         }
-        let port = match authority.port() {
-            Some(port) => u16::from_str(port.as_str()).ok().filter(|port| *port != 0).ok_or_else(refused)?,
-            None => scheme.default_port(),
+        // `Authority::port` has no answer for a port that is no number, as for none at all.
+        let port = match text.strip_prefix(authority.host()) {
+            Some("") => scheme.default_port(),
+            Some(port) => port
+                .strip_prefix(':')
+                .and_then(|port| u16::from_str(port).ok())
+                .filter(|port| *port != 0)
+                .ok_or_else(refused)?,
+            None => return Err(refused()),
         };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         Ok(Self::new(scheme, host, port))

@@ -113,7 +113,8 @@ impl TarIndex {
                 }
                 None if hops == 0 => return Ok(None),
                 None => {
-                    let reason = format!("`{}` links to `{}`, which is missing", name.escape_debug(), shown(&at));
+                    let reason =
+                        format!("`{}` links to `{}`, which is missing", name.escape_debug(), shown(&at));
                     return Err(damaged(&self.file, &reason));
                 }
             }
@@ -161,7 +162,8 @@ fn link_target(name: &[u8], target: &[u8], kind: EntryType) -> Option<Vec<u8>> {
     if kind == EntryType::Link {
         return clean(target);
     }
-    let folder = name.iter().rposition(|byte| *byte == b'/').and_then(|end| name.get(..=end)).unwrap_or_default();
+    let folder =
+        name.iter().rposition(|byte| *byte == b'/').and_then(|end| name.get(..=end)).unwrap_or_default();
     if target.starts_with(b"/") {
         return None;
     }
