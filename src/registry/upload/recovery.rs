@@ -1,0 +1,148 @@
+use super::machine::{AfterClose, LOST_SESSIONS, MIN_CHUNK, Machine, Next, Route, STEP, State};
+use crate::port::Refusal;
+use crate::registry::retry::{Passing, Spent};
+use super::reply::{Action, Broken, BrokenKind, Carried, Failure, Numbering, Reply};
+
+/// What is done about faults and refusals.
+impl Machine {
+    pub(super) fn end(failure: Failure) -> Action {
+        Action::End(Err(failure))
+    }
+
+    /// Ends, and lets go of the session first.
+    pub(super) fn leave(&mut self, failure: Failure) -> Action {
+        self.close(AfterClose::End(failure))
+    }
+
+    pub(super) fn close(&mut self, then: AfterClose) -> Action {
+        match (self.session.take(), then) {
+            (Some(session), then) => {
+                self.state = State::Closing(then);
+                Action::Close { session }
+            }
+            (None, AfterClose::End(failure)) => Self::end(failure),
+            (None, AfterClose::Reopen(broken)) => self.pay(Passing::Fault, broken, Next::Open),
+        }
+    }
+
+    /// Takes one failure from the budget, and waits.
+    pub(super) fn pay(&mut self, kind: Passing, broken: Broken, next: Next) -> Action {
+        self.pay_for(kind, broken.reason, None, next)
+    }
+
+    pub(super) fn pay_broken(&mut self, broken: Broken, next: Next) -> Action {
+        let kind =
+            if broken.kind == BrokenKind::Unreachable { Passing::Outage } else { Passing::Fault };
+        self.pay(kind, broken, next)
+    }
+
+    pub(super) fn pay_reply(&mut self, kind: Passing, reply: &Reply, next: Next) -> Action {
+        self.pay_for(kind, reply.reason(), Some(reply.status), next)
+    }
+
+    fn pay_for(&mut self, kind: Passing, reason: String, status: Option<u16>, next: Next) -> Action {
+        match self.budget.failed(kind) {
+            Ok(wait) => {
+                self.state = State::Waiting(next);
+                Action::Wait { wait, reason, attempt: self.budget.failures() }
+            }
+            Err(spent) => self.exhausted(spent, reason, status),
+        }
+    }
+
+    /// The session stays: a later run may go on with it.
+    fn exhausted(&self, spent: Spent, reason: String, status: Option<u16>) -> Action {
+        let attempts = self.budget.failures();
+        Self::end(Failure::Exhausted { attempts, last: spent.last(reason), status })
+    }
+
+    /// The session holds `held` bytes. Only what no session had before counts as progress, and not
+    /// every crumb of it: a way that breaks after a few bytes is no way.
+    pub(super) fn reach(&mut self, held: u64) {
+        self.acked = held;
+        if held >= self.reached.saturating_add(STEP) || (held > self.reached && held == self.size) {
+            self.reached = held;
+            self.budget.progressed();
+        }
+    }
+
+    pub(super) fn take_minimum(&mut self, reply: &Reply) {
+        if let Some(least) = reply.chunk_min {
+            self.chunk = self.chunk.max(least);
+        }
+    }
+
+    pub(super) fn halve(&mut self) {
+        self.chunk = (self.chunk / 2).max(MIN_CHUNK);
+    }
+
+    /// This session is of no more use: another one, from the start.
+    pub(super) fn renew(&mut self, reply: &Reply) -> Action {
+        self.close(AfterClose::Reopen(Broken { kind: BrokenKind::Cut, reason: reply.reason() }))
+    }
+
+    /// The registry does not know the session any more, so there is nothing to close.
+    pub(super) fn lost(&mut self, reply: &Reply) -> Action {
+        self.session = None;
+        self.lost_sessions += 1;
+        if self.lost_sessions > LOST_SESSIONS {
+            let attempts = u32::from(self.lost_sessions);
+            let status = Some(reply.status);
+            return Self::end(Failure::Exhausted { attempts, last: reply.reason(), status });
+        }
+        self.renew(reply)
+    }
+
+    /// The form without PATCH, tried once.
+    pub(super) fn whole_put(&mut self, reply: &Reply) -> Action {
+        if self.route == Route::WholePut {
+            return self.leave(reply.refused());
+        }
+        self.route = Route::WholePut;
+        self.renew(reply)
+    }
+
+    /// `refused` bytes in one body were too many for something on the way; the session is as it was.
+    pub(super) fn too_large(&mut self, refused: u64, reply: &Reply) -> Action {
+        if refused <= MIN_CHUNK {
+            return self.leave(reply.refused());
+        }
+        self.chunk = (refused / 2).max(MIN_CHUNK);
+        self.route = Route::Patches(Numbering::Numbered);
+        self.advance()
+    }
+
+    /// Something between here and the registry damaged the bytes, or the source is wrong. In small
+    /// pieces once more; the second time it is final.
+    pub(super) fn digest_refused(&mut self, reply: &Reply) -> Action {
+        self.digest_refusals += 1;
+        if self.digest_refusals > 1 {
+            return self.leave(reply.refused());
+        }
+        self.chunk = MIN_CHUNK;
+        self.route = Route::Patches(Numbering::Numbered);
+        self.renew(reply)
+    }
+
+    /// Gitea's 403 without a word, at the end of an upload, is the quota.
+    pub(super) fn out_of_quota(&self, carried: Carried, reply: &Reply) -> Failure {
+        let quota = reply.status == 403 && reply.message.is_empty() && carried == Carried::WholeBlob;
+        match reply.refused() {
+            Failure::Refused { status, message, .. } if quota => {
+                Failure::Refused { refusal: Refusal::Quota, status, message }
+            }
+            failure => failure,
+        }
+    }
+}
+
+impl Spent {
+    fn last(self, reason: String) -> String {
+        match self {
+            Self::Attempts(_) => reason,
+            Self::AskedTooLong(asked) => {
+                format!("{reason}; it asks to be left alone for {} s", asked.as_secs())
+            }
+        }
+    }
+}

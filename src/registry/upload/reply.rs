@@ -1,0 +1,116 @@
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::port::{Refusal, Stored};
+use crate::registry::location::Session;
+use crate::registry::retry::Passing;
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::registry) enum Action {
+    /// POST: opens a session, with the mount in the same request.
+    Open { carried: Carried },
+    /// PATCH of these bytes of the blob.
+    Patch { session: Session, range: Range<u64>, numbering: Numbering },
+    /// GET of the session: what it holds.
+    Status { session: Session },
+    /// PUT with the digest: closes the session.
+    Commit { session: Session, carried: Carried },
+    /// HEAD of the blob.
+    Ask,
+    /// DELETE of the session, as far as it is possible.
+    Close { session: Session },
+    Wait { wait: Duration, reason: String, attempt: u32 },
+    End(Result<Stored, Failure>),
+}
+
+/// What a POST or PUT has for a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::registry) enum Carried {
+    Nothing,
+    WholeBlob,
+}
+
+/// Whether a PATCH says where its bytes belong (`Content-Range: 0-99`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::registry) enum Numbering {
+    Numbered,
+    Streamed,
+}
+
+/// What came of an action.
+#[derive(Debug, Clone)]
+pub(in crate::registry) enum Event {
+    Begin,
+    Answered(Reply),
+    Broken(Broken),
+    Waited,
+    Cancelled,
+    /// The blob itself cannot be read, or is not what its digest says.
+    SourceFailed,
+}
+
+/// An answer, as far as an upload depends on it.
+#[derive(Debug, Clone, Default)]
+pub(in crate::registry) struct Reply {
+    pub(in crate::registry) status: u16,
+    pub(in crate::registry) session: Option<Session>,
+    /// Bytes that the session holds, where the answer says so.
+    pub(in crate::registry) acknowledged: Option<u64>,
+    /// `Content-Length` of a HEAD.
+    pub(in crate::registry) length: Option<u64>,
+    pub(in crate::registry) chunk_min: Option<u64>,
+    pub(in crate::registry) passing: Option<Passing>,
+    pub(in crate::registry) refusal: Option<Refusal>,
+    /// What the server said, safe to show.
+    pub(in crate::registry) message: String,
+}
+
+/// No whole answer came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::registry) struct Broken {
+    pub(in crate::registry) kind: BrokenKind,
+    pub(in crate::registry) reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::registry) enum BrokenKind {
+    /// Nothing was sent: no connection.
+    Unreachable,
+    /// No byte moved while sending.
+    Stalled,
+    /// All was sent, and the registry may still be storing it.
+    Silent,
+    /// Cut at any other place.
+    Cut,
+}
+
+/// Why a blob is not there in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::registry) enum Failure {
+    Refused { refusal: Refusal, status: u16, message: String },
+    Exhausted { attempts: u32, last: String, status: Option<u16> },
+    Cancelled,
+    Source,
+}
+
+impl Reply {
+    pub(in crate::registry) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub(super) fn refused(&self) -> Failure {
+        Failure::Refused {
+            refusal: self.refusal.clone().unwrap_or(Refusal::Other),
+            status: self.status,
+            message: self.message.clone(),
+        }
+    }
+
+    pub(super) fn reason(&self) -> String {
+        match self.message.as_str() {
+            "" => format!("registry answered {}", self.status),
+            message => format!("registry answered {}: {message}", self.status),
+        }
+    }
+}
