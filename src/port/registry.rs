@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::content::{Blob, ContentError};
 use crate::event::Meter;
-use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag, UnsupportedDigest};
 
 use super::{KeychainError, Origin};
 
@@ -163,6 +163,8 @@ pub enum RegistryError {
     /// The source's bytes are not those of its digest: damaged, or changed since.
     #[error("content has digest {found}, expected {expected}")]
     SourceDigest { expected: Digest, found: Digest },
+    #[error(transparent)]
+    UnsupportedDigest(#[from] UnsupportedDigest),
     #[error(transparent)]
     Keychain(#[from] KeychainError),
     #[error("cancelled")]

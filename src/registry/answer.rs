@@ -142,7 +142,8 @@ impl Answer {
 
 /// Server text without control characters, cut to what is worth showing.
 pub(super) fn escaped(text: &str) -> String {
-    let bidi = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}');
+    let bidi =
+        |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}');
     let mut shown = String::new();
     for c in text.chars() {
         if shown.len() >= SHOWN {

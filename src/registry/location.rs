@@ -65,11 +65,8 @@ fn is_own(origin: &Origin, url: &Url) -> bool {
 
 /// A value in a query, with everything encoded that is not unreserved (RFC 3986, 2.3).
 pub(super) fn query_value(text: &str) -> impl fmt::Display + '_ {
-    const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
+    const RESERVED: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     percent_encoding::utf8_percent_encode(text, RESERVED)
 }
 

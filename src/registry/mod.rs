@@ -1,12 +1,35 @@
 //! The registry: the distribution spec's push on an upload engine of our own.
 //!
-//! Requests are made and answers read without I/O; [`upload`] decides what follows what. All retry is
-//! here, in one policy ([`Policy`]): nobody above tries again.
+//! Requests are made (`request`) and answers read (`answer`) without I/O; the state machine in `upload`
+//! decides what follows what. All retry is here, in one policy ([`Policy`]): nobody above tries again.
+//! A login is bound to the registry's [`Origin`](crate::port::Origin): where it may go besides is
+//! decided in `realm` (token servers) and `location` (upload sessions), and nowhere else.
 
 mod answer;
+mod blobs;
+mod body;
 mod challenge;
+mod client;
+mod connect;
+mod courier;
+mod exchange;
 mod location;
+mod login;
+mod manifests;
+mod proxy;
+mod realm;
+mod request;
+mod resolve;
 mod retry;
+mod tls;
+mod token;
+mod transport;
 mod upload;
+mod wire;
 
+pub use client::{Dialect, Options, RegistryClient};
+pub use proxy::Proxies;
+pub use realm::{Realms, TrustedRealm};
+pub use resolve::{Pinned, Rebind};
 pub use retry::Policy;
+pub use tls::{Trust, TrustError};

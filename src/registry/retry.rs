@@ -55,6 +55,18 @@ pub(super) enum Spent {
     AskedTooLong(Duration),
 }
 
+impl Spent {
+    /// The last reason, with what the policy has to add.
+    pub(super) fn told(self, reason: String) -> String {
+        match self {
+            Self::Attempts(_) => reason,
+            Self::AskedTooLong(asked) => {
+                format!("{reason}; it asks to be left alone for {} s", asked.as_secs())
+            }
+        }
+    }
+}
+
 /// What is left of the policy for one blob, manifest or request.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {

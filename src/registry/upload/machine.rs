@@ -144,7 +144,7 @@ impl Machine {
             (State::Closing(AfterClose::End(failure)), _) => Self::end(failure),
             (State::Closing(AfterClose::Reopen(broken)), _) => self.pay(Passing::Fault, broken, Next::Open),
             (_, Event::Cancelled) => self.leave(Failure::Cancelled),
-            (_, Event::SourceFailed) => self.leave(Failure::Source),
+            (_, Event::Hopeless) => self.leave(Failure::Hopeless),
             (State::Fresh, _) | (State::Waiting(Next::Open), _) => self.open(),
             (State::Waiting(Next::Status), _) => self.ask_status(),
             (State::Waiting(Next::Ask(unsure)), _) => self.ask(unsure),
@@ -342,7 +342,7 @@ impl Machine {
             self.polls += 1;
             self.state = State::Waiting(Next::Ask(unsure));
             let reason = "the registry is still storing it".to_owned();
-            return Action::Wait { wait, reason, attempt: u32::from(self.polls) };
+            return Action::Wait { wait, reason, attempt: u32::from(self.polls), host: false };
         }
         let broken = Broken { kind: BrokenKind::Cut, reason: "the registry does not have it yet".to_owned() };
         match (&self.session, self.route) {

@@ -1,7 +1,7 @@
 use super::machine::{AfterClose, LOST_SESSIONS, MIN_CHUNK, Machine, Next, Route, STEP, State};
+use super::reply::{Action, Broken, BrokenKind, Carried, Failure, Numbering, Reply};
 use crate::port::Refusal;
 use crate::registry::retry::{Passing, Spent};
-use super::reply::{Action, Broken, BrokenKind, Carried, Failure, Numbering, Reply};
 
 /// What is done about faults and refusals.
 impl Machine {
@@ -31,8 +31,7 @@ impl Machine {
     }
 
     pub(super) fn pay_broken(&mut self, broken: Broken, next: Next) -> Action {
-        let kind =
-            if broken.kind == BrokenKind::Unreachable { Passing::Outage } else { Passing::Fault };
+        let kind = if broken.kind == BrokenKind::Unreachable { Passing::Outage } else { Passing::Fault };
         self.pay(kind, broken, next)
     }
 
@@ -44,7 +43,8 @@ impl Machine {
         match self.budget.failed(kind) {
             Ok(wait) => {
                 self.state = State::Waiting(next);
-                Action::Wait { wait, reason, attempt: self.budget.failures() }
+                let host = matches!(kind, Passing::Asked(_));
+                Action::Wait { wait, reason, attempt: self.budget.failures(), host }
             }
             Err(spent) => self.exhausted(spent, reason, status),
         }
@@ -53,7 +53,7 @@ impl Machine {
     /// The session stays: a later run may go on with it.
     fn exhausted(&self, spent: Spent, reason: String, status: Option<u16>) -> Action {
         let attempts = self.budget.failures();
-        Self::end(Failure::Exhausted { attempts, last: spent.last(reason), status })
+        Self::end(Failure::Exhausted { attempts, last: spent.told(reason), status })
     }
 
     /// The session holds `held` bytes. Only what no session had before counts as progress, and not
@@ -132,17 +132,6 @@ impl Machine {
                 Failure::Refused { refusal: Refusal::Quota, status, message }
             }
             failure => failure,
-        }
-    }
-}
-
-impl Spent {
-    fn last(self, reason: String) -> String {
-        match self {
-            Self::Attempts(_) => reason,
-            Self::AskedTooLong(asked) => {
-                format!("{reason}; it asks to be left alone for {} s", asked.as_secs())
-            }
         }
     }
 }

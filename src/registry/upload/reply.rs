@@ -9,18 +9,37 @@ use crate::registry::retry::Passing;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::registry) enum Action {
     /// POST: opens a session, with the mount in the same request.
-    Open { carried: Carried },
+    Open {
+        carried: Carried,
+    },
     /// PATCH of these bytes of the blob.
-    Patch { session: Session, range: Range<u64>, numbering: Numbering },
+    Patch {
+        session: Session,
+        range: Range<u64>,
+        numbering: Numbering,
+    },
     /// GET of the session: what it holds.
-    Status { session: Session },
+    Status {
+        session: Session,
+    },
     /// PUT with the digest: closes the session.
-    Commit { session: Session, carried: Carried },
+    Commit {
+        session: Session,
+        carried: Carried,
+    },
     /// HEAD of the blob.
     Ask,
     /// DELETE of the session, as far as it is possible.
-    Close { session: Session },
-    Wait { wait: Duration, reason: String, attempt: u32 },
+    Close {
+        session: Session,
+    },
+    /// `host`: the registry named the wait, and means all requests.
+    Wait {
+        wait: Duration,
+        reason: String,
+        attempt: u32,
+        host: bool,
+    },
     End(Result<Stored, Failure>),
 }
 
@@ -46,8 +65,8 @@ pub(in crate::registry) enum Event {
     Broken(Broken),
     Waited,
     Cancelled,
-    /// The blob itself cannot be read, or is not what its digest says.
-    SourceFailed,
+    /// No further attempt can help: the source cannot be read, the login is refused, a Location is foreign.
+    Hopeless,
 }
 
 /// An answer, as far as an upload depends on it.
@@ -88,10 +107,19 @@ pub(in crate::registry) enum BrokenKind {
 /// Why a blob is not there in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::registry) enum Failure {
-    Refused { refusal: Refusal, status: u16, message: String },
-    Exhausted { attempts: u32, last: String, status: Option<u16> },
+    Refused {
+        refusal: Refusal,
+        status: u16,
+        message: String,
+    },
+    Exhausted {
+        attempts: u32,
+        last: String,
+        status: Option<u16>,
+    },
     Cancelled,
-    Source,
+    /// As the driver said.
+    Hopeless,
 }
 
 impl Reply {

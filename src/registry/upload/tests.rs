@@ -83,10 +83,7 @@ fn a_cut_patch_goes_on_where_the_registry_says() {
     machine.next(with_session(202, None));
     assert!(matches!(machine.next(broken(BrokenKind::Cut)), Action::Wait { .. }));
     assert!(matches!(machine.next(Event::Waited), Action::Status { .. }));
-    assert_eq!(
-        machine.next(with_session(204, Some(5 * MIB))),
-        patch(5 * MIB..21 * MIB, Numbering::Numbered)
-    );
+    assert_eq!(machine.next(with_session(204, Some(5 * MIB))), patch(5 * MIB..21 * MIB, Numbering::Numbered));
 }
 
 #[test]
@@ -185,13 +182,8 @@ fn a_registry_without_patch_gets_everything_in_the_put() {
 
 #[test]
 fn a_damaged_upload_is_sent_once_more_and_then_given_up() {
-    let invalid = || {
-        Event::Answered(Reply {
-            status: 400,
-            refusal: Some(Refusal::DigestInvalid),
-            ..Reply::default()
-        })
-    };
+    let invalid =
+        || Event::Answered(Reply { status: 400, refusal: Some(Refusal::DigestInvalid), ..Reply::default() });
     let mut machine = machine(Form::Gitea, MIB);
     machine.next(Event::Begin);
     assert!(matches!(machine.next(invalid()), Action::Wait { .. }));

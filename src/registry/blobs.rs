@@ -1,0 +1,282 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, header};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::answer::Answer;
+use super::body::{Checked, Part};
+use super::client::{Dialect, Problem, RegistryClient, refused};
+use super::courier::{HostPause, Pause, passing};
+use super::location::Session;
+use super::request::{Mount, Scope, blob_path, call, open_path, session_path, upload};
+use super::transport::{Call, Content, Fault};
+use super::upload::{
+    Action, Broken, BrokenKind, Carried, Event, Failure, Form, Machine, Numbering, Reply, Size,
+};
+use crate::event::Events;
+use crate::oci::{Digest, Repository};
+use crate::port::{NetworkFault, Origin, Refusal, RegistryError, Scheme, Stored, Upload};
+
+const REDIRECTS: u8 = 5;
+/// A run that ends lets go of its sessions, but does not wait for long.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// An upload with what all of its requests share.
+struct Journey<'a> {
+    upload: &'a Upload<'a>,
+    checked: Arc<Checked>,
+    scope: Scope,
+    mount: Mount<'a>,
+    subject: String,
+    events: &'a Events,
+}
+
+impl RegistryClient {
+    /// HEAD of a blob: its size, `None` where this repository does not have it.
+    pub(super) async fn read_blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Option<u64>, RegistryError> {
+        let path = blob_path(repository, digest);
+        let subject = format!("{repository}@{digest}");
+        let head = self.patiently(&call(Method::HEAD, &path), &Scope::of(repository), &subject).await?;
+        let head = self.followed(head, &path, &subject).await?;
+        match head.status.as_u16() {
+            200 => Ok(Some(head.content_length().unwrap_or(0))),
+            404 | 405 | 501 => Ok(None),
+            _ => Err(refused(&head, &subject)),
+        }
+    }
+
+    /// Storage elsewhere is asked without any login. A repository that has moved is no storage.
+    async fn followed(&self, answer: Answer, path: &str, subject: &str) -> Result<Answer, RegistryError> {
+        let mut answer = answer;
+        let mut at = format!("{}{path}", self.courier.origin);
+        for _ in 0..REDIRECTS {
+            if !answer.status.is_redirection() {
+                return Ok(answer);
+            }
+            let location = answer.header(&header::LOCATION).unwrap_or_default();
+            let url = Url::parse(&at).and_then(|base| base.join(location));
+            let Some((origin, path)) = url.ok().and_then(|url| self.storage(&url)) else {
+                return Err(refused(&answer, subject));
+            };
+            at = format!("{origin}{path}");
+            answer =
+                self.courier.patiently(&origin, &call(Method::HEAD, &path), subject, &self.cancel).await?;
+        }
+        Err(refused(&answer, subject))
+    }
+
+    fn storage(&self, url: &Url) -> Option<(Origin, String)> {
+        let scheme = match (url.scheme(), self.courier.origin.scheme()) {
+            ("https", _) => Scheme::Https,
+            ("http", Scheme::Http) => Scheme::Http,
+            _ => return None,
+        };
+        let origin = Origin::new(scheme, url.host_str()?, url.port_or_known_default()?);
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        (origin != self.courier.origin).then(|| (origin, format!("{}{query}", url.path())))
+    }
+
+    /// Drives the state machine: performs its actions, tells it what came of them.
+    pub(super) async fn upload_blob(&self, upload: &Upload<'_>) -> Result<Stored, RegistryError> {
+        let Upload { repository, digest, blob, mount_from, meter, cancel } = upload;
+        let journey = Journey {
+            upload,
+            checked: Checked::new(digest, blob.len())?,
+            scope: Scope::of(repository).and_reading(*mount_from),
+            mount: match (mount_from, self.dialect()) {
+                (Some(from), _) => Mount::From(from),
+                (None, Dialect::Gitea) => Mount::FromAnywhere,
+                (None, Dialect::Spec) => Mount::No,
+            },
+            subject: format!("{repository}@{digest}"),
+            events: &self.courier.events,
+        };
+        let form = if self.dialect() == Dialect::Gitea { Form::Gitea } else { Form::Spec };
+        let size = Size { blob: blob.len(), chunk: self.chunk, limit: self.body_limit };
+        let mut machine = Machine::new(form, size, self.courier.policy);
+        let (mut event, mut hopeless) = (Event::Begin, None);
+        loop {
+            event = match machine.next(event) {
+                Action::End(end) => return self.ended(end, &journey, hopeless),
+                Action::Wait { wait, reason, attempt, host } => {
+                    meter.count_retry();
+                    let host = if host { HostPause::Yes } else { HostPause::No };
+                    let pause = Pause { subject: &journey.subject, reason: &reason, wait, attempt, host };
+                    match self.courier.wait(pause, cancel).await {
+                        Ok(()) => Event::Waited,
+                        Err(_) => Event::Cancelled,
+                    }
+                }
+                action => match self.perform(&action, &journey).await {
+                    Ok(event) => event,
+                    Err(error) => {
+                        hopeless.get_or_insert(error);
+                        Event::Hopeless
+                    }
+                },
+            };
+        }
+    }
+
+    /// `Err` is what no further attempt can mend.
+    async fn perform(&self, action: &Action, journey: &Journey<'_>) -> Result<Event, RegistryError> {
+        let Journey { upload, scope, .. } = journey;
+        let path = journey.path(action);
+        let call = journey.call(action, &path);
+        let sent = match action {
+            Action::Close { .. } => {
+                let alone = CancellationToken::new();
+                match timeout(CLOSING, self.attempt(&call, scope, &alone)).await {
+                    Ok(sent) => sent,
+                    Err(_) => Err(Problem::Fault(Fault::Cancelled)),
+                }
+            }
+            _ => self.attempt(&call, scope, upload.cancel).await,
+        };
+        match sent {
+            Ok(answer) => self.reply(answer, action, &path, journey).map(Event::Answered),
+            Err(Problem::Error(RegistryError::Cancelled) | Problem::Fault(Fault::Cancelled)) => {
+                Ok(Event::Cancelled)
+            }
+            Err(Problem::Error(error)) => Err(error),
+            Err(Problem::Fault(Fault::Network(fault))) => match passing(&fault) {
+                Some(_) => Ok(Event::Broken(broken(&fault))),
+                None => Err(self.courier.error(&journey.subject, Fault::Network(fault))),
+            },
+            Err(Problem::Fault(fault)) => Err(self.courier.error(&journey.subject, fault)),
+        }
+    }
+
+    /// Only what the machine decides by. A Location that leads elsewhere ends it here.
+    fn reply(
+        &self,
+        answer: Answer,
+        action: &Action,
+        path: &str,
+        journey: &Journey<'_>,
+    ) -> Result<Reply, RegistryError> {
+        let status = answer.status.as_u16();
+        let location = answer.header(&header::LOCATION).filter(|_| answer.status.is_success());
+        let opens = matches!(action, Action::Open { .. } | Action::Patch { .. } | Action::Status { .. });
+        let session = match location.filter(|_| opens && status != 201) {
+            Some(location) => {
+                Some(Session::resolve(&self.courier.origin, path, location).map_err(|foreign| {
+                    RegistryError::ForeignLocation {
+                        origin: self.courier.origin.clone(),
+                        location: foreign.0,
+                    }
+                })?)
+            }
+            None => None,
+        };
+        if status == 201
+            && let Some(found) = answer.digest()
+            && found.as_ref() != Ok(journey.upload.digest)
+        {
+            let found = found.map_or_else(|text| text, |digest| digest.to_string());
+            let (subject, expected) = (journey.subject.clone(), journey.upload.digest.clone());
+            return Err(RegistryError::DigestMismatch { subject, expected, found });
+        }
+        Ok(Reply {
+            status,
+            session,
+            acknowledged: answer.acknowledged(),
+            length: answer.content_length(),
+            chunk_min: answer.chunk_min(),
+            passing: answer.passing(),
+            refusal: (!answer.status.is_success()).then(|| answer.refusal()),
+            message: answer.said(),
+        })
+    }
+
+    fn ended(
+        &self,
+        end: Result<Stored, Failure>,
+        journey: &Journey<'_>,
+        hopeless: Option<RegistryError>,
+    ) -> Result<Stored, RegistryError> {
+        let subject = journey.subject.clone();
+        end.map_err(|failure| match failure {
+            Failure::Refused { refusal: Refusal::Denied, status: 401, message } => {
+                RegistryError::Refused { refusal: Refusal::Denied, status: 401, subject, message }
+            }
+            Failure::Refused { refusal, status, message } => {
+                RegistryError::Refused { refusal, status, subject, message }
+            }
+            Failure::Exhausted { attempts, last, status } => {
+                RegistryError::Exhausted { subject, attempts, last, status }
+            }
+            Failure::Cancelled => RegistryError::Cancelled,
+            Failure::Hopeless => hopeless.unwrap_or(RegistryError::Cancelled),
+        })
+    }
+}
+
+impl<'a> Journey<'a> {
+    fn path(&self, action: &Action) -> String {
+        let Upload { repository, digest, .. } = self.upload;
+        match action {
+            Action::Open { carried: Carried::WholeBlob } => {
+                open_path(repository, self.mount, digest, Some(digest))
+            }
+            Action::Open { carried: Carried::Nothing } => open_path(repository, self.mount, digest, None),
+            Action::Patch { session, .. } | Action::Status { session } | Action::Close { session } => {
+                session.path().to_owned()
+            }
+            Action::Commit { session, .. } => session_path(session, digest),
+            Action::Ask | Action::Wait { .. } | Action::End(_) => blob_path(repository, digest),
+        }
+    }
+
+    fn call<'b>(&'b self, action: &Action, path: &'b str) -> Call<'b> {
+        let size = self.upload.blob.len();
+        match action {
+            Action::Open { carried: Carried::WholeBlob } => {
+                upload(Method::POST, path, self.part(0..size), None)
+            }
+            Action::Open { carried: Carried::Nothing } => call(Method::POST, path),
+            Action::Patch { range, numbering, .. } => {
+                let numbered = (*numbering == Numbering::Numbered).then_some(range);
+                upload(Method::PATCH, path, self.part(range.clone()), numbered)
+            }
+            Action::Commit { carried: Carried::WholeBlob, .. } => {
+                upload(Method::PUT, path, self.part(0..size), None)
+            }
+            Action::Commit { carried: Carried::Nothing, .. } => {
+                Call { storing: size, ..call(Method::PUT, path) }
+            }
+            Action::Status { .. } => call(Method::GET, path),
+            Action::Close { .. } => call(Method::DELETE, path),
+            Action::Ask | Action::Wait { .. } | Action::End(_) => call(Method::HEAD, path),
+        }
+    }
+
+    fn part(&self, range: std::ops::Range<u64>) -> Content<'_> {
+        Content::Part(Part {
+            blob: self.upload.blob,
+            range,
+            checked: &self.checked,
+            meter: self.upload.meter,
+            events: self.events,
+        })
+    }
+}
+
+fn broken(fault: &NetworkFault) -> Broken {
+    let kind = match fault {
+        NetworkFault::Refused { .. } | NetworkFault::Connect { .. } | NetworkFault::Tls { .. } => {
+            BrokenKind::Unreachable
+        }
+        NetworkFault::Stalled { .. } => BrokenKind::Stalled,
+        NetworkFault::Silent { .. } => BrokenKind::Silent,
+        _ => BrokenKind::Cut,
+    };
+    Broken { kind, reason: fault.to_string() }
+}

@@ -1,0 +1,238 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+use http::header;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::Answer;
+use super::connect::Dialer;
+use super::courier::{Courier, Setback};
+use super::login::{Login, Refused, Renewed};
+use super::proxy::Proxies;
+use super::realm::{Gate, Realms, TrustedRealm};
+use super::request::{self, Scope};
+use super::resolve::{Pinned, Rebind, Resolver};
+use super::retry::Policy;
+use super::tls::{Tls, Trust, TrustError};
+use super::transport::{Call, Fault};
+use crate::event::Events;
+use crate::oci::{Descriptor, Digest, Manifest, Repository};
+use crate::port::{
+    Keychain, ManifestName, Origin, RegistryError, RegistryReader, RegistryWriter, Stored, Upload,
+};
+
+/// What a registry is, beyond the spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Gitea,
+    Spec,
+}
+
+/// Everything that a client is told once.
+pub struct Options {
+    pub origin: Origin,
+    pub trust: Trust,
+    pub keychain: Arc<dyn Keychain>,
+    pub realms: Realms,
+    pub trusted_realms: Vec<TrustedRealm>,
+    pub policy: Policy,
+    /// `None`: learned from the registry's challenge.
+    pub dialect: Option<Dialect>,
+    /// Bytes; `None`: by the size of the blob.
+    pub chunk: Option<u64>,
+    /// The largest body that the way to the registry takes, in bytes, where it is known.
+    pub body_limit: Option<u64>,
+    pub proxies: Proxies,
+    pub addresses: Vec<Pinned>,
+    pub rebind: Rebind,
+    pub events: Events,
+    /// Ends waits and requests of the reading half; uploads bring their own.
+    pub cancel: CancellationToken,
+}
+
+/// One registry: both halves of the port.
+pub struct RegistryClient {
+    pub(super) courier: Courier,
+    pub(super) login: Login,
+    pub(super) cancel: CancellationToken,
+    pub(super) chunk: Option<u64>,
+    pub(super) body_limit: Option<u64>,
+    dialect: OnceLock<Dialect>,
+    tls: Tls,
+    /// One manifest at a time for each repository: Gitea before 1.25 has no lock of its own.
+    putting: Mutex<HashMap<Repository, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// Why a call has no answer.
+pub(super) enum Problem {
+    Fault(Fault),
+    Error(RegistryError),
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl RegistryClient {
+    /// Sends nothing yet.
+    ///
+    /// # Errors
+    /// When a certificate that is to be trusted cannot be.
+    pub fn new(options: Options) -> Result<Self, TrustError> {
+        let tls = Tls::new(&options.trust)?;
+        let resolver = Resolver::new(options.addresses, options.rebind, options.events.clone());
+        let dialer = Dialer {
+            tls: tls.clone(),
+            resolver: Arc::new(resolver),
+            proxies: options.proxies,
+            unacknowledged: options.policy.stall * 2,
+        };
+        let gate = Gate { realms: options.realms, trusted: options.trusted_realms };
+        let dialect = OnceLock::new();
+        if let Some(known) = options.dialect {
+            dialect.get_or_init(|| known);
+        }
+        Ok(Self {
+            courier: Courier::new(options.origin, Arc::new(dialer), options.policy, options.events),
+            login: Login::new(options.keychain, gate),
+            cancel: options.cancel,
+            chunk: options.chunk,
+            body_limit: options.body_limit,
+            dialect,
+            tls,
+            putting: Mutex::default(),
+        })
+    }
+
+    /// What the registry is: as it was told, or from the challenge of `GET /v2/`.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached. A refused login is no error here.
+    pub async fn ask_dialect(&self) -> Result<Dialect, RegistryError> {
+        if self.dialect.get().is_none() {
+            let call = request::ping();
+            let answer =
+                self.courier.patiently(&self.courier.origin, &call, "the registry", &self.cancel).await?;
+            let is_gitea = answer
+                .headers
+                .get_all(header::WWW_AUTHENTICATE)
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(super::challenge::parse)
+                .any(|challenge| challenge.parameter("service") == Some(super::login::GITEA));
+            self.dialect.get_or_init(|| if is_gitea { Dialect::Gitea } else { Dialect::Spec });
+        }
+        Ok(self.dialect())
+    }
+
+    /// As far as it is known: every upload follows a request that was challenged.
+    pub(super) fn dialect(&self) -> Dialect {
+        if let Some(known) = self.dialect.get() {
+            return *known;
+        }
+        if self.login.is_gitea() { Dialect::Gitea } else { Dialect::Spec }
+    }
+
+    /// SHA-256 of the certificate that the registry showed last, as `AB:CD:...`.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<String> {
+        self.tls.fingerprint()
+    }
+
+    /// One attempt, logging in where the registry asks for it.
+    pub(super) async fn attempt(
+        &self,
+        call: &Call<'_>,
+        scope: &Scope,
+        cancel: &CancellationToken,
+    ) -> Result<Answer, Problem> {
+        let mut round = 0;
+        loop {
+            let pass = self.login.pass(&self.courier, scope, cancel).await?;
+            let mut call = call.clone();
+            if let Some(header) = &pass.header {
+                call.headers.insert(header::AUTHORIZATION, header.clone());
+            }
+            let sent = self.courier.once(&self.courier.origin, &call, cancel).await;
+            let answer = sent.map_err(Problem::Fault)?;
+            if answer.status != http::StatusCode::UNAUTHORIZED {
+                return Ok(answer);
+            }
+            let refused = Refused { answer: &answer, pass: &pass, scope, round };
+            if self.login.renew(&self.courier, &refused, cancel).await? == Renewed::Denied {
+                return Ok(answer);
+            }
+            round += 1;
+        }
+    }
+
+    /// As often as the policy allows, until the answer is final.
+    pub(super) async fn patiently(
+        &self,
+        call: &Call<'_>,
+        scope: &Scope,
+        subject: &str,
+    ) -> Result<Answer, RegistryError> {
+        let mut budget = self.courier.policy.budget();
+        loop {
+            let sent = match self.attempt(call, scope, &self.cancel).await {
+                Ok(answer) => Ok(answer),
+                Err(Problem::Fault(fault)) => Err(fault),
+                Err(Problem::Error(error)) => return Err(error),
+            };
+            let Some(setback) = Setback::of(sent.as_ref()) else {
+                return sent.map_err(|fault| self.courier.error(subject, fault));
+            };
+            self.courier.sit_through(&mut budget, subject, &setback, &self.cancel).await?;
+        }
+    }
+
+    pub(super) fn turn(&self, repository: &Repository) -> Arc<tokio::sync::Mutex<()>> {
+        let mut putting = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(putting.entry(repository.clone()).or_default())
+    }
+}
+
+/// A final answer that is no success.
+pub(super) fn refused(answer: &Answer, subject: &str) -> RegistryError {
+    RegistryError::Refused {
+        refusal: answer.refusal(),
+        status: answer.status.as_u16(),
+        subject: subject.to_owned(),
+        message: answer.said(),
+    }
+}
+
+#[async_trait]
+impl RegistryReader for RegistryClient {
+    async fn manifest(
+        &self,
+        repository: &Repository,
+        name: &ManifestName,
+    ) -> Result<Option<Descriptor>, RegistryError> {
+        self.read_manifest(repository, name).await
+    }
+
+    async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {
+        self.read_blob(repository, digest).await
+    }
+}
+
+#[async_trait]
+impl RegistryWriter for RegistryClient {
+    async fn upload(&self, upload: &Upload<'_>) -> Result<Stored, RegistryError> {
+        self.upload_blob(upload).await
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &Repository,
+        name: &ManifestName,
+        manifest: &Manifest,
+    ) -> Result<(), RegistryError> {
+        self.write_manifest(repository, name, manifest).await
+    }
+}

@@ -1,0 +1,159 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, Error as TlsError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
+
+use super::proxy::{Proxies, tunnel};
+use super::resolve::Resolver;
+use super::tls::Tls;
+use super::wire::{Line, Wire};
+use crate::port::{NetworkFault, Origin, Scheme};
+
+const CONNECT: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long one address is given before the next is tried beside it (RFC 8305).
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// A connection, encrypted where the origin says so.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Opens connections.
+#[derive(Debug)]
+pub(super) struct Dialer {
+    pub(super) tls: Tls,
+    pub(super) resolver: Arc<Resolver>,
+    pub(super) proxies: Proxies,
+    /// The kernel gives a connection up whose bytes are not acknowledged for so long.
+    pub(super) unacknowledged: Duration,
+}
+
+impl Dialer {
+    pub(super) async fn dial(&self, origin: &Origin) -> Result<(Box<dyn Stream>, Arc<Line>), NetworkFault> {
+        let (mut wire, line) = Wire::new(self.socket(origin).await?);
+        if let Some(proxy) = self.proxies.for_origin(origin) {
+            tunnel(&mut wire, &proxy, origin).await?;
+        }
+        match origin.scheme() {
+            Scheme::Http => Ok((Box::new(wire), line)),
+            Scheme::Https => Ok((Box::new(self.handshake(wire, origin).await?), line)),
+        }
+    }
+
+    async fn socket(&self, origin: &Origin) -> Result<TcpStream, NetworkFault> {
+        let hop = self.proxies.for_origin(origin).map(|proxy| proxy.origin);
+        let addresses = self.resolver.addresses(hop.as_ref().unwrap_or(origin)).await?;
+        let socket = connected(&addresses).await?;
+        socket.set_nodelay(true).ok();
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(self.unacknowledged)).ok();
+        Ok(socket)
+    }
+
+    async fn handshake<T: Stream>(
+        &self,
+        wire: T,
+        origin: &Origin,
+    ) -> Result<tokio_rustls::client::TlsStream<T>, NetworkFault> {
+        let name = ServerName::try_from(origin.host().to_owned())
+            .map_err(|_| NetworkFault::WrongName { reason: "it is no name for a certificate".to_owned() })?;
+        let connector = TlsConnector::from(Arc::clone(&self.tls.config));
+        match timeout(HANDSHAKE, connector.connect(name, wire)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(self.tls_fault(&error)),
+            Err(_) => Err(NetworkFault::Tls { reason: format!("no handshake in {} s", HANDSHAKE.as_secs()) }),
+        }
+    }
+
+    fn tls_fault(&self, error: &io::Error) -> NetworkFault {
+        let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+        let Some(cause) = cause else { return NetworkFault::Tls { reason: error.to_string() } };
+        let TlsError::InvalidCertificate(invalid) = cause else {
+            return NetworkFault::Tls { reason: cause.to_string() };
+        };
+        match invalid {
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => {
+                NetworkFault::Expired { reason: invalid.to_string() }
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                NetworkFault::WrongName { reason: invalid.to_string() }
+            }
+            _ => NetworkFault::Untrusted { reason: invalid.to_string(), fingerprint: self.tls.fingerprint() },
+        }
+    }
+}
+
+/// The first address that answers; a slow one does not hold up the next.
+async fn connected(addresses: &[SocketAddr]) -> Result<TcpStream, NetworkFault> {
+    let mut attempts: FuturesUnordered<_> = addresses
+        .iter()
+        .zip(0_u32..)
+        .map(|(address, position)| async move {
+            sleep(STAGGER * position).await;
+            (*address, TcpStream::connect(address).await)
+        })
+        .collect();
+    let mut last = None;
+    let first = async {
+        while let Some((address, attempt)) = attempts.next().await {
+            match attempt {
+                Ok(socket) => return Some(socket),
+                Err(error) => last = Some(worse(last.take(), (address, error))),
+            }
+        }
+        None
+    };
+    let ended = timeout(CONNECT, first).await;
+    let address = addresses.first().map(ToString::to_string).unwrap_or_default();
+    match (ended, last) {
+        (Ok(Some(socket)), _) => Ok(socket),
+        (_, Some((address, error))) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Err(NetworkFault::Refused { address: address.to_string() })
+        }
+        (_, Some((address, source))) => Err(NetworkFault::Connect { address: address.to_string(), source }),
+        (_, None) => Err(NetworkFault::Connect { address, source: io::ErrorKind::TimedOut.into() }),
+    }
+}
+
+/// Of two failures the one that says more: a refusal tells of a machine, "no route" of none.
+fn worse(before: Option<(SocketAddr, io::Error)>, now: (SocketAddr, io::Error)) -> (SocketAddr, io::Error) {
+    match before {
+        Some(before) if before.1.kind() == io::ErrorKind::ConnectionRefused => before,
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_refuses_leaves_the_next() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let open = listener.local_addr().unwrap();
+        let socket = connected(&[closed, open]).await.unwrap();
+        assert_eq!(socket.peer_addr().unwrap(), open);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_address() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let error = connected(&[closed]).await.unwrap_err();
+        assert!(matches!(error, NetworkFault::Refused { address } if address == closed.to_string()));
+    }
+}

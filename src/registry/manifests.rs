@@ -1,0 +1,110 @@
+use http::{HeaderValue, Method, header};
+
+use super::answer::Answer;
+use super::client::{Problem, RegistryClient, refused};
+use super::courier::Setback;
+use super::request::{Scope, call, manifest_path, reading_manifest};
+use super::transport::{Call, Content};
+use crate::oci::{Descriptor, Manifest, MediaType, Repository, sha256};
+use crate::port::{ManifestName, NetworkFault, RegistryError};
+
+impl RegistryClient {
+    /// HEAD; GET where a registry has no HEAD or leaves the digest out of it.
+    pub(super) async fn read_manifest(
+        &self,
+        repository: &Repository,
+        name: &ManifestName,
+    ) -> Result<Option<Descriptor>, RegistryError> {
+        let (path, scope) = (manifest_path(repository, name), Scope::of(repository));
+        let subject = shown(repository, name);
+        let head = self.patiently(&reading_manifest(Method::HEAD, &path), &scope, &subject).await?;
+        let digest = match (head.status.as_u16(), head.digest()) {
+            (404, _) => return Ok(None),
+            (405 | 501, _) | (200, None) => None,
+            (200, Some(Ok(digest))) => Some((digest, head.content_length().unwrap_or(0))),
+            (200, Some(Err(text))) => return Err(self.no_digest(text)),
+            _ => return Err(refused(&head, &subject)),
+        };
+        if let Some((digest, size)) = digest {
+            return Ok(Some(Descriptor::new(media_type(&head), size, digest)));
+        }
+        let got = self.patiently(&reading_manifest(Method::GET, &path), &scope, &subject).await?;
+        match got.status.as_u16() {
+            404 => Ok(None),
+            200 => Ok(Some(Descriptor::new(media_type(&got), got.body.len() as u64, sha256(&got.body)))),
+            _ => Err(refused(&got, &subject)),
+        }
+    }
+
+    /// PUT, one at a time for each repository. An answer that is lost is asked for, since the manifest
+    /// may have arrived; the content decides, so that doing it twice is harmless.
+    pub(super) async fn write_manifest(
+        &self,
+        repository: &Repository,
+        name: &ManifestName,
+        manifest: &Manifest,
+    ) -> Result<(), RegistryError> {
+        let turn = self.turn(repository);
+        let _turn = turn.lock().await;
+        let (path, scope) = (manifest_path(repository, name), Scope::of(repository));
+        let subject = shown(repository, name);
+        let mut put = Call { content: Content::Bytes(manifest.raw().clone()), ..call(Method::PUT, &path) };
+        if let Ok(value) = HeaderValue::from_str(&manifest.descriptor().media_type().to_string()) {
+            put.headers.insert(header::CONTENT_TYPE, value);
+        }
+        let mut budget = self.courier.policy.budget();
+        loop {
+            let sent = match self.attempt(&put, &scope, &self.cancel).await {
+                Ok(answer) if answer.status.is_success() => return self.compare(&answer, manifest, subject),
+                Ok(answer) => Ok(answer),
+                Err(Problem::Fault(fault)) => Err(fault),
+                Err(Problem::Error(error)) => return Err(error),
+            };
+            let Some(setback) = Setback::of(sent.as_ref()) else {
+                return match sent {
+                    Ok(answer) => Err(refused(&answer, &subject)),
+                    Err(fault) => Err(self.courier.error(&subject, fault)),
+                };
+            };
+            self.courier.sit_through(&mut budget, &subject, &setback, &self.cancel).await?;
+            let there = self.read_manifest(repository, name).await?;
+            if there.is_some_and(|there| there.digest() == manifest.digest()) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gitea does not compare a manifest with the digest that it is put under.
+    fn compare(&self, answer: &Answer, manifest: &Manifest, subject: String) -> Result<(), RegistryError> {
+        match answer.digest() {
+            Some(Ok(digest)) if digest != *manifest.digest() => Err(RegistryError::DigestMismatch {
+                subject,
+                expected: manifest.digest().clone(),
+                found: digest.to_string(),
+            }),
+            Some(Err(text)) => Err(self.no_digest(text)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn no_digest(&self, text: String) -> RegistryError {
+        let reason = format!("`{text}` is no digest");
+        RegistryError::Network {
+            origin: self.courier.origin.clone(),
+            source: NetworkFault::Answer { reason },
+        }
+    }
+}
+
+fn shown(repository: &Repository, name: &ManifestName) -> String {
+    match name {
+        ManifestName::Tag(tag) => format!("{repository}:{tag}"),
+        ManifestName::Digest(digest) => format!("{repository}@{digest}"),
+    }
+}
+
+/// Parameters (`; charset=utf-8`) are not part of it.
+fn media_type(answer: &Answer) -> MediaType {
+    let text = answer.header(&header::CONTENT_TYPE).unwrap_or_default();
+    MediaType::from(text.split(';').next().unwrap_or_default().trim())
+}
