@@ -1,4 +1,4 @@
-use oci_spec::image::Digest;
+use oci_spec::image::{Digest, Platform};
 use serde::Deserialize;
 
 use super::{JsonError, strict_json};
@@ -34,6 +34,15 @@ struct RootFs {
     diff_ids: Vec<Digest>,
 }
 
+#[derive(Deserialize)]
+struct PlatformShape {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    #[serde(rename = "os.version")]
+    os_version: Option<String>,
+}
+
 impl SavedImage {
     /// Parses `manifest.json`.
     ///
@@ -49,6 +58,26 @@ impl SavedImage {
     /// When the configuration is no JSON, or has no `rootfs.diff_ids`.
     pub fn diff_ids(config: &[u8]) -> Result<Vec<Digest>, JsonError> {
         Ok(strict_json::<ConfigShape>(config)?.rootfs.diff_ids)
+    }
+
+    /// What the image runs on, from the configuration (image-spec, `os` and `architecture`). `None` where
+    /// it does not say so.
+    ///
+    /// # Errors
+    /// When the configuration is no JSON, or these fields are no text.
+    pub fn platform(config: &[u8]) -> Result<Option<Platform>, JsonError> {
+        let shape = strict_json::<PlatformShape>(config)?;
+        let named = |field: Option<String>| field.filter(|text| !text.is_empty());
+        let (Some(os), Some(architecture)) = (named(shape.os), named(shape.architecture)) else {
+            return Ok(None);
+        };
+        let mut platform = Platform::default();
+        platform
+            .set_os(os.as_str().into())
+            .set_architecture(architecture.as_str().into())
+            .set_variant(named(shape.variant))
+            .set_os_version(named(shape.os_version));
+        Ok(Some(platform))
     }
 }
 
@@ -70,6 +99,16 @@ mod tests {
         for text in ["null", "{}", "[1]", "[{}]"] {
             assert!(SavedImage::parse_all(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_platform_is_read_where_it_is_said() {
+        let config = br#"{"os":"linux","architecture":"arm64","variant":"v8","os.version":""}"#;
+        let platform = SavedImage::platform(config).unwrap().unwrap();
+        assert_eq!(platform.variant().as_deref(), Some("v8"));
+        assert_eq!(*platform.os_version(), None);
+        assert_eq!(SavedImage::platform(br#"{"os":"linux"}"#).unwrap(), None);
+        assert!(SavedImage::platform(br#"{"os":1}"#).is_err());
     }
 
     #[test]

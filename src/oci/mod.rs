@@ -8,12 +8,14 @@ mod hash;
 mod json;
 mod manifest;
 mod name;
+mod platform;
 
 pub use docker::{DockerSave, SavedImage};
 pub use hash::{Hasher, UnsupportedDigest, sha256};
 pub use json::{JSON_LIMIT, JsonError, strict_json};
 pub use manifest::{Children, Manifest, ManifestError, is_foreign};
 pub use name::{NameError, Repository, Tag};
+pub use platform::{platform_text, serves};
 
 pub use oci_client::Reference;
 pub use oci_spec::image::{Descriptor, Digest, ImageConfiguration, MediaType, Platform};

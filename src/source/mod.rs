@@ -1,6 +1,29 @@
 //! Where images are: archives, layouts, folders of them, the local engines.
+//!
+//! `open` makes a source of what the user said. Nothing is extracted: a tar is indexed by its headers, a
+//! layout by its documents, and every blob that is found is a range of a file that was there already. What
+//! comes from an engine is spooled once and is then a tar like any other.
 
+mod archive;
+mod choose;
+mod docker_archive;
+mod document;
+mod engine;
+mod folder;
+mod layout;
+mod magic;
+mod names;
+mod near;
+mod oci_images;
+mod oci_tree;
+mod open;
+mod shown;
 mod spec;
 mod tar;
 
+#[cfg(test)]
+mod tests;
+
+pub use engine::EngineSockets;
+pub use open::{Links, Places, SearchRules, open};
 pub use spec::{ArchiveKind, EngineKind, Spec};

@@ -1,28 +1,38 @@
-use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::rc::Rc;
+use std::collections::hash_map::Entry as Place;
 use std::sync::Arc;
 
-use tar::EntryType;
+use tar::{EntryType, Header};
 
+use super::shown::{shown, shown_bytes};
 use crate::content::{Blob, FileRange, SourceFile};
 use crate::port::SourceError;
 
-/// More entries than an image of 10,000 layers has in its oldest form.
-const MAX_ENTRIES: usize = 100_000;
+mod pax;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use walk::{BLOCK, Walk};
+
 const MAX_NAME: usize = 4096;
-/// Bytes of headers, long names and PAX records between two entries.
-const MAX_HEADERS: u64 = 1024 * 1024;
+/// All names and link targets of an archive, in bytes.
+const MAX_NAMES: usize = 16 * 1024 * 1024;
 const MAX_LINKS: usize = 16;
 
 /// What stands under a name.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Entry {
-    File(FileRange),
+    /// Where its bytes are. `twin` is where an entry of the same name and length begins.
+    File {
+        offset: u64,
+        len: u64,
+        twin: Option<u64>,
+    },
     Link(Vec<u8>),
-    /// A folder, FIFO or device: there, but no content.
-    Other,
+    /// There, but it cannot be read as a file, for this reason.
+    Other(&'static str),
 }
 
 /// Where the files of a tar are. Made once by seeking over its headers; nothing is extracted.
@@ -30,7 +40,7 @@ enum Entry {
 pub(super) struct TarIndex {
     file: Arc<SourceFile>,
     entries: HashMap<Vec<u8>, Entry>,
-    twice: Vec<Vec<u8>>,
+    notes: Vec<String>,
 }
 
 impl TarIndex {
@@ -39,162 +49,222 @@ impl TarIndex {
     /// # Errors
     /// `Damaged` when a header is not one, a body ends early, or a bound is crossed.
     pub(super) fn read(file: &Arc<SourceFile>) -> Result<Self, SourceError> {
-        let budget = Rc::new(Cell::new(MAX_HEADERS));
-        let reader = Headers { file: Arc::clone(file), offset: 0, budget: Rc::clone(&budget) };
-        let mut archive = tar::Archive::new(reader);
-        let mut index = Self { file: Arc::clone(file), entries: HashMap::new(), twice: Vec::new() };
-        let damaged = |source: io::Error| damaged(file, &source.to_string());
-        let mut count = 0;
-        for entry in archive.entries_with_seek().map_err(damaged)? {
-            let entry = entry.map_err(damaged)?;
-            budget.set(MAX_HEADERS);
-            count += 1;
-            if count > MAX_ENTRIES {
-                return Err(self::damaged(file, &format!("it has more than {MAX_ENTRIES} entries")));
+        let mut index = Self { file: Arc::clone(file), entries: HashMap::new(), notes: Vec::new() };
+        let mut walk = Walk::new(file);
+        let mut names = 0;
+        let mut unknown = None;
+        while let Some(entry) = walk.next()? {
+            names += entry.name.len() + entry.link.len();
+            if names > MAX_NAMES {
+                return Err(damaged(file, "the names of its entries take more than 16 MiB"));
             }
-            index.add(&entry)?;
+            if !is_known(entry.kind) {
+                unknown.get_or_insert_with(|| shown_bytes(&entry.name));
+            }
+            index.add(entry);
+        }
+        if let Some(name) = unknown {
+            let kind = "is of a kind that is not known; it was passed over";
+            index.notes.push(format!("entry `{name}` of `{}` {kind}", shown(&path_of(file))));
+        }
+        if walk.has_trailer()? {
+            let after = "goes on after the end of its archive; what follows was not looked at";
+            index.notes.push(format!("`{}` {after}", shown(&path_of(file))));
         }
         Ok(index)
     }
 
-    fn add<R: Read>(&mut self, entry: &tar::Entry<'_, R>) -> Result<(), SourceError> {
-        let name = entry.path_bytes().into_owned();
-        let kind = entry.header().entry_type();
-        if kind.is_pax_global_extensions() {
-            return Ok(());
-        }
-        if name.len() > MAX_NAME || name.contains(&0) {
-            return Err(damaged(&self.file, "an entry's name is too long or has a NUL in it"));
-        }
-        let found = match kind {
-            EntryType::Regular | EntryType::Continuous => {
-                let (offset, len) = (entry.raw_file_position(), entry.size());
-                let range = FileRange::new(Arc::clone(&self.file), offset, len).map_err(|_| {
-                    damaged(&self.file, &format!("it ends inside `{}` at byte {offset}", shown(&name)))
-                })?;
-                Entry::File(range)
-            }
-            EntryType::Symlink | EntryType::Link => {
-                let target = entry.link_name_bytes().unwrap_or_default();
-                match link_target(&name, &target, kind) {
-                    Some(target) => Entry::Link(target),
-                    None => Entry::Other,
-                }
-            }
-            _ => Entry::Other,
-        };
+    fn add(&mut self, entry: walk::Entry) {
         // A name that leads out of the archive is nobody's: it cannot be asked for.
-        let Some(name) = clean(&name) else { return Ok(()) };
-        if self.entries.contains_key(&name) && matches!(found, Entry::File(_)) {
-            self.twice.push(name.clone());
+        let Some(name) = clean(&entry.name) else { return };
+        let found = match entry.kind {
+            _ if entry.sparse => Entry::Other("is stored sparse"),
+            EntryType::Regular if entry.name.ends_with(b"/") => Entry::Other("is no file"),
+            EntryType::Regular | EntryType::Continuous => {
+                Entry::File { offset: entry.offset, len: entry.len, twin: None }
+            }
+            EntryType::Symlink | EntryType::Link => link_target(&entry)
+                .map_or(Entry::Other("links to a place outside of the archive"), Entry::Link),
+            _ => Entry::Other("is no file"),
+        };
+        match self.entries.entry(name) {
+            Place::Vacant(place) => {
+                place.insert(found);
+            }
+            Place::Occupied(mut place) => {
+                let both = together(place.get(), found);
+                place.insert(both);
+            }
         }
-        self.entries.insert(name, found);
-        Ok(())
     }
 
     /// The bytes under a name, links followed inside the archive. `None` where there is no such entry.
     ///
     /// # Errors
-    /// `Damaged` when the name stands twice, a link leads nowhere or in a circle, or it is no file.
+    /// `Damaged` when the name stands twice with different bytes, a link leads nowhere or in a circle,
+    /// or it is no file.
     pub(super) fn find(&self, name: &str) -> Result<Option<Blob>, SourceError> {
-        let Some(mut at) = clean(name.as_bytes()).filter(|_| !name.split('/').any(|part| part == ".."))
-        else {
-            return Err(damaged(&self.file, &format!("it refers to `{}`", name.escape_debug())));
-        };
-        for hops in 0..=MAX_LINKS {
-            if self.twice.contains(&at) {
-                return Err(damaged(&self.file, &format!("it has two entries named `{}`", shown(&at))));
-            }
-            match self.entries.get(&at) {
-                Some(Entry::File(range)) => return Ok(Some(Blob::Range(range.clone()))),
-                Some(Entry::Link(target)) => at.clone_from(target),
-                Some(Entry::Other) => {
-                    return Err(damaged(&self.file, &format!("its entry `{}` is no file", shown(&at))));
+        let Some((at, entry)) = self.resolve(name)? else { return Ok(None) };
+        match entry {
+            Entry::File { offset, len, twin } => {
+                let blob = self.range(*offset, *len)?;
+                if let Some(twin) = twin
+                    && !equal(&blob, &self.range(*twin, *len)?)?
+                {
+                    return Err(self.fault(&format!("it has two entries named `{}`", shown_bytes(&at))));
                 }
-                None if hops == 0 => return Ok(None),
-                None => {
-                    let reason =
-                        format!("`{}` links to `{}`, which is missing", name.escape_debug(), shown(&at));
-                    return Err(damaged(&self.file, &reason));
-                }
+                Ok(Some(blob))
             }
+            Entry::Other(what) => Err(self.fault(&format!("its entry `{}` {what}", shown_bytes(&at)))),
+            Entry::Link(_) => Err(self.fault(&format!("the links of `{}` do not end", shown(name)))),
         }
-        Err(damaged(&self.file, &format!("the links of `{}` do not end", name.escape_debug())))
+    }
+
+    /// As `find`, for a document that says what the archive is: refused when it stands twice, whatever
+    /// its bytes, because readers do not agree on which one counts.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub(super) fn find_once(&self, name: &str) -> Result<Option<Blob>, SourceError> {
+        match self.resolve(name)? {
+            Some((at, Entry::File { twin: Some(_), .. })) => {
+                Err(self.fault(&format!("it has two entries named `{}`", shown_bytes(&at))))
+            }
+            _ => self.find(name),
+        }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name.as_bytes())
     }
 
-    pub(super) fn file(&self) -> &Arc<SourceFile> {
-        &self.file
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
+
+    /// What the user should know: entries of unknown kinds, bytes after the end.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn resolve(&self, name: &str) -> Result<Option<(Vec<u8>, &Entry)>, SourceError> {
+        let Some(mut at) = clean(name.as_bytes()) else {
+            return Err(self.fault(&format!("it refers to `{}`", shown(name))));
+        };
+        for hops in 0..=MAX_LINKS {
+            match self.entries.get(&at) {
+                Some(Entry::Link(target)) if hops < MAX_LINKS => at.clone_from(target),
+                Some(entry) => return Ok(Some((at, entry))),
+                None if hops == 0 => return Ok(None),
+                None => {
+                    let reason =
+                        format!("`{}` links to `{}`, which is missing", shown(name), shown_bytes(&at));
+                    return Err(self.fault(&reason));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn range(&self, offset: u64, len: u64) -> Result<Blob, SourceError> {
+        Ok(Blob::Range(FileRange::new(Arc::clone(&self.file), offset, len)?))
+    }
+
+    fn fault(&self, reason: &str) -> SourceError {
+        damaged(&self.file, reason)
+    }
+}
+
+/// Whether a file's first block is the header of a tar entry.
+pub(super) fn looks_like_tar(block: &[u8]) -> bool {
+    let mut header = Header::new_old();
+    let Some(block) = block.get(..BLOCK) else { return false };
+    header.as_mut_bytes().copy_from_slice(block);
+    block.iter().any(|byte| *byte != 0) && walk::checksum_holds(&header)
 }
 
 pub(super) fn damaged(file: &SourceFile, reason: &str) -> SourceError {
     SourceError::Damaged { path: file.path().to_owned(), reason: reason.to_owned() }
 }
 
-fn shown(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).escape_debug().to_string()
+fn path_of(file: &SourceFile) -> String {
+    file.path().display().to_string()
 }
 
-/// `./a//b` is `a/b`; `None` for a name that leads out of the archive or is absolute.
+fn is_known(kind: EntryType) -> bool {
+    matches!(
+        kind,
+        EntryType::Regular
+            | EntryType::Continuous
+            | EntryType::Link
+            | EntryType::Symlink
+            | EntryType::Char
+            | EntryType::Block
+            | EntryType::Directory
+            | EntryType::Fifo
+    )
+}
+
+/// What stands under a name that two entries have. Files of one length may be equal: that is seen when
+/// somebody asks for them. Anything else is refused then.
+fn together(first: &Entry, second: Entry) -> Entry {
+    match (first, second) {
+        (Entry::File { offset, len, twin: None }, Entry::File { offset: twin, len: other, .. })
+            if *len == other =>
+        {
+            Entry::File { offset: *offset, len: *len, twin: Some(twin) }
+        }
+        (Entry::Link(first), Entry::Link(second)) if *first == second => Entry::Link(second),
+        (Entry::Other(what), Entry::Other(_)) => Entry::Other(what),
+        _ => Entry::Other("stands there several times, each time as something else"),
+    }
+}
+
+fn equal(one: &Blob, other: &Blob) -> Result<bool, SourceError> {
+    let (mut a, mut b) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let mut offset = 0;
+    while offset < one.len() {
+        let n = one.read_at(offset, &mut a)?;
+        let (Some(a), Some(b)) = (a.get(..n), b.get_mut(..n)) else { return Ok(false) };
+        let mut filled = 0;
+        while let Some(rest) = b.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            filled += other.read_at(offset + filled as u64, rest)?;
+        }
+        if a != b {
+            return Ok(false);
+        }
+        offset += n as u64;
+    }
+    Ok(true)
+}
+
+/// `./a//b` is `a/b`; `None` for a name that is absolute or goes up.
 fn clean(name: &[u8]) -> Option<Vec<u8>> {
-    let mut parts: Vec<&[u8]> = Vec::new();
+    let parts = parts(name)?;
+    (!parts.contains(&b"..".as_slice())).then(|| parts.join(&b'/'))
+}
+
+fn parts(name: &[u8]) -> Option<Vec<&[u8]>> {
     if name.starts_with(b"/") {
         return None;
     }
-    for part in name.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
+    Some(name.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect())
+}
+
+/// A symbolic link is relative to its own folder, a hard link to the archive's root. `None` when it
+/// leads out of the archive.
+fn link_target(entry: &walk::Entry) -> Option<Vec<u8>> {
+    if entry.kind == EntryType::Link {
+        return clean(&entry.link);
+    }
+    let mut at = parts(&entry.name)?;
+    at.pop();
+    for part in parts(&entry.link)? {
+        if part == b".." {
+            at.pop()?;
+        } else {
+            at.push(part);
         }
     }
-    Some(parts.join(&b'/'))
-}
-
-/// A symbolic link is relative to its own folder, a hard link to the archive's root.
-fn link_target(name: &[u8], target: &[u8], kind: EntryType) -> Option<Vec<u8>> {
-    if kind == EntryType::Link {
-        return clean(target);
-    }
-    let folder =
-        name.iter().rposition(|byte| *byte == b'/').and_then(|end| name.get(..=end)).unwrap_or_default();
-    if target.starts_with(b"/") {
-        return None;
-    }
-    clean(&[folder, target].concat())
-}
-
-/// Reads headers by position. The budget bounds what one entry's long names may cost in memory.
-struct Headers {
-    file: Arc<SourceFile>,
-    offset: u64,
-    budget: Rc<Cell<u64>>,
-}
-
-impl Read for Headers {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read_at(self.offset, buffer).map_err(io::Error::other)?;
-        let left = self.budget.get().checked_sub(n as u64);
-        self.budget.set(left.ok_or_else(|| io::Error::other("an entry's headers are larger than 1 MiB"))?);
-        self.offset += n as u64;
-        Ok(n)
-    }
-}
-
-impl Seek for Headers {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::Current(by) => self.offset.checked_add_signed(by),
-            SeekFrom::End(by) => self.file.len().checked_add_signed(by),
-        };
-        self.offset = target.ok_or_else(|| io::Error::other("a size leads out of the file"))?;
-        Ok(self.offset)
-    }
+    Some(at.join(&b'/'))
 }

@@ -1,0 +1,153 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use globset::GlobSet;
+
+use super::engine::{self, EngineSockets};
+use super::near::near;
+use super::oci_images::Ask;
+use super::shown::shown;
+use super::spec::{ArchiveKind, Spec};
+use super::{archive, folder, layout};
+use crate::content::{FilePool, SourceFile, SpoolDir};
+use crate::event::Events;
+use crate::oci::Platform;
+use crate::port::{Found, Source, SourceError, SourceName};
+
+/// What sources need of the machine; the command line fills it.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Bounds how many files are open at once.
+    pub pool: Arc<FilePool>,
+    /// Where the export of an engine goes.
+    pub spools: SpoolDir,
+    pub sockets: EngineSockets,
+    pub search: SearchRules,
+    /// The platform that is wanted; of an index that is not whole, it is the one that is taken.
+    pub platform: Option<Platform>,
+}
+
+/// How a folder is searched.
+#[derive(Debug, Clone)]
+pub struct SearchRules {
+    /// Files and layouts that are looked at; all where it is empty. Globs are matched with the path below
+    /// the searched folder and with the name alone.
+    pub include: GlobSet,
+    /// Files and folders that are left out, without a word.
+    pub exclude: GlobSet,
+    /// Folders below one another; the files of the searched folder are at depth 1.
+    pub max_depth: usize,
+    pub links: Links,
+}
+
+/// Which symbolic links of a searched folder or a layout are followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Links {
+    /// Those that stay in it.
+    #[default]
+    Inside,
+    /// Those that lead out of it as well (`--follow`).
+    Follow,
+}
+
+impl Default for SearchRules {
+    fn default() -> Self {
+        Self { include: GlobSet::empty(), exclude: GlobSet::empty(), max_depth: 8, links: Links::Inside }
+    }
+}
+
+/// The source that a `Spec` means. Nothing is touched before it is asked for its images.
+pub fn open(spec: Spec, places: &Places) -> Arc<dyn Source> {
+    Arc::new(Opened { spec, places: places.clone() })
+}
+
+struct Opened {
+    spec: Spec,
+    places: Places,
+}
+
+#[async_trait]
+impl Source for Opened {
+    fn name(&self) -> SourceName {
+        SourceName(shown(&self.spec.to_string()))
+    }
+
+    async fn find(&self, _events: &Events) -> Result<Found, SourceError> {
+        if let Spec::Engine { reference, kind } = &self.spec {
+            return engine::find(reference, *kind, &self.places).await;
+        }
+        let (spec, places) = (self.spec.clone(), self.places.clone());
+        let path = self.path();
+        let work = tokio::task::spawn_blocking(move || find(&spec, &places));
+        work.await.map_err(|error| SourceError::Read { path, source: std::io::Error::other(error) })?
+    }
+}
+
+impl Opened {
+    fn path(&self) -> std::path::PathBuf {
+        match &self.spec {
+            Spec::Archive { path, .. } | Spec::Layout { path, .. } | Spec::Folder { path } => path.clone(),
+            Spec::Engine { reference, .. } => reference.into(),
+        }
+    }
+}
+
+/// The images of a file or a folder. Blocks the thread.
+fn find(spec: &Spec, places: &Places) -> Result<Found, SourceError> {
+    let platform = places.platform.as_ref();
+    let links = places.search.links;
+    match spec {
+        Spec::Archive { path, kind, name } => {
+            let ask = Ask { path, wanted: name.as_deref(), platform };
+            check_exists(path)?;
+            if path.is_dir() {
+                return archive_is_a_folder(path, *kind, &ask, places);
+            }
+            archive::images(&SourceFile::open(path, &places.pool)?, *kind, &ask)
+        }
+        Spec::Layout { path, tag } => {
+            check_exists(path)?;
+            layout::images(path, &Ask { path, wanted: tag.as_deref(), platform }, links, &places.pool)
+        }
+        Spec::Folder { path } => {
+            check_exists(path)?;
+            if layout::is_layout(path) {
+                return layout::images(path, &Ask { path, wanted: None, platform }, links, &places.pool);
+            }
+            folder::search(path, places)
+        }
+        Spec::Engine { .. } => Ok(Found::default()),
+    }
+}
+
+/// A folder that is called `x.tar` may still be a layout.
+fn archive_is_a_folder(
+    path: &Path,
+    kind: ArchiveKind,
+    ask: &Ask,
+    places: &Places,
+) -> Result<Found, SourceError> {
+    if kind != ArchiveKind::DockerSave && layout::is_layout(path) {
+        return layout::images(path, ask, places.search.links, &places.pool);
+    }
+    Err(SourceError::NotAnImage { path: path.to_owned(), reason: "it is a folder".to_owned() })
+}
+
+/// Where nothing is there, the error has the names that may have been meant.
+fn check_exists(path: &Path) -> Result<(), SourceError> {
+    match path.metadata() {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let word = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let entries = folder.unwrap_or(Path::new(".")).read_dir();
+            let names = entries
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
+            Err(SourceError::NotFound { path: path.to_owned(), near: near(&word, names) })
+        }
+        Err(source) => Err(layout::read_error(path, source)),
+    }
+}
