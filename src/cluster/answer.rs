@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ pub struct Query {
     /// `--secret`, before all others.
     pub secret: Option<SecretName>,
     pub login: Login,
-    /// For one request to the API.
+    /// For one request to the API. The first request to a context that nobody named has 2 s at the most.
     pub timeout: Duration,
 }
 
@@ -41,7 +42,7 @@ pub enum Login {
     Skip,
 }
 
-/// A secret by namespace and name.
+/// A secret by namespace and name, parsed from `NS/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretName {
     pub namespace: String,
@@ -52,6 +53,44 @@ impl fmt::Display for SecretName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
+}
+
+/// Not two names of Kubernetes objects with a slash between them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` names no secret: expected NAMESPACE/NAME")]
+pub struct SecretNameError {
+    pub text: String,
+}
+
+impl SecretName {
+    pub(super) fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+
+    /// Whether both can be names of objects (RFC 1123), and so can stand in a path as they are.
+    pub(super) fn is_valid(&self) -> bool {
+        is_object_name(&self.namespace) && is_object_name(&self.name)
+    }
+}
+
+impl FromStr for SecretName {
+    type Err = SecretNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split_once('/')
+            .map(|(namespace, name)| Self::new(namespace, name))
+            .filter(Self::is_valid)
+            .ok_or_else(|| SecretNameError { text: text.escape_debug().to_string() })
+    }
+}
+
+/// RFC 1123 as Kubernetes reads it: lower-case letters, digits, `-` and `.`, none of the latter two at an end.
+pub(super) fn is_object_name(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = [name.bytes().next(), name.bytes().last()];
+    name.len() <= 253
+        && ends.iter().all(|end| end.is_some_and(inner))
+        && name.bytes().all(|byte| inner(byte) || byte == b'-' || byte == b'.')
 }
 
 /// How the ingress tells Gitea from its neighbours.
@@ -104,5 +143,18 @@ impl Keychain for Cluster {
     /// The cluster's login goes to the cluster's own registry and nowhere else.
     async fn credential(&self, origin: &Origin) -> Result<Option<Credential>, KeychainError> {
         Ok(self.credential.clone().filter(|credential| credential.origin == *origin))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_named_by_namespace_and_name() {
+        assert_eq!("gitea/gitea-credential".parse(), Ok(SecretName::new("gitea", "gitea-credential")));
+        for text in ["", "gitea", "/x", "gitea/", "a/b/c", "Gitea/x", "gitea/..", "gitea/x?y", "gitea/x\n"] {
+            assert!(text.parse::<SecretName>().is_err(), "{text:?}");
+        }
     }
 }

@@ -26,6 +26,16 @@ pub enum ClusterError {
     Forbidden { context: String, user: String, verb: &'static str, resource: String },
     #[error("the credential plugin `{command}` of context {context:?} gave no answer within {} s", after.as_secs())]
     PluginSilent { context: String, command: String, after: Duration },
+    #[error("the credential plugin `{command}` of context {context:?} failed: {reason}")]
+    PluginFailed { context: String, command: String, reason: String },
+    /// Nobody named the context, and no program is run unasked.
+    #[error("context {context:?} logs in with the plugin `{command}`, which is run only for --context")]
+    PluginUnasked { context: String, command: String },
+    #[error("context {context:?} has several Localbuilds: {}", names.join(", "))]
+    SeveralLocalbuilds { context: String, names: Vec<String> },
+    /// A login does not go over plain HTTP to another machine because a cluster says so.
+    #[error("Localbuild {name:?} says protocol http for {registry}, which is not this machine")]
+    PlainHttp { name: String, registry: String },
     /// None of `looked_for` is there.
     #[error("secret {} not found (context {context:?})", listed(looked_for))]
     SecretNotFound { context: String, looked_for: Vec<SecretName> },

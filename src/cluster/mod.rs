@@ -1,10 +1,26 @@
 //! Where the cluster's registry is, how it is trusted, and who the owner is.
 //!
 //! [`find`] asks a Kubernetes API, once and in sequence; nothing else is ever contacted, and no object
-//! is kept beyond the values of [`Cluster`].
+//! is kept beyond the values of [`Cluster`]. What it asks for is in `request`, what it needs the right to
+//! is [`RIGHTS`].
 
 mod answer;
+mod api;
+mod certificate;
+mod choose;
+mod endpoint;
 mod error;
+mod find;
+mod ingress;
+mod kubeconfig;
+mod localbuild;
+mod nodes;
+mod plugin;
+mod request;
+mod rights;
+mod secret;
 
-pub use answer::{Cluster, Kubeconfig, Login, Query, Routing, SecretName, Trust};
+pub use answer::{Cluster, Kubeconfig, Login, Query, Routing, SecretName, SecretNameError, Trust};
 pub use error::ClusterError;
+pub use find::find;
+pub use rights::{Need, RIGHTS, Right, least_role};

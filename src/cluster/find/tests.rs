@@ -1,0 +1,307 @@
+use serde_json::{Value, json};
+
+use super::super::Kubeconfig;
+use super::*;
+use crate::port::{Identity, Keychain as _, Origin, Secret};
+
+use fake::{Answers, Api as Fake, CERTIFICATE, CREDENTIAL, Dead, File, INGRESS, LOCALBUILDS, NODES};
+
+mod fake;
+
+const DENIED: &str =
+    "secrets \"gitea-credential\" is forbidden: User \"dev\" cannot get resource \"secrets\"";
+
+fn query(file: &File) -> Query {
+    Query {
+        kubeconfig: Kubeconfig { given: Some(file.path()), ..Kubeconfig::default() },
+        context: None,
+        name: None,
+        secret: None,
+        login: Login::Read,
+        timeout: Duration::from_secs(10),
+    }
+}
+
+fn customization() -> Value {
+    json!({ "protocol": "https", "host": "cnoe.localtest.me", "ingressHost": "cnoe.localtest.me",
+        "port": "8443", "usePathRouting": false })
+}
+
+fn pem() -> (String, Vec<u8>) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+    (made.pem(), made.der().to_vec())
+}
+
+async fn found_with(answers: Answers) -> Result<Cluster, ClusterError> {
+    let api = Fake::start(answers).await;
+    find(&query(&File::new("kind-localdev").of("kind-localdev", &api))).await
+}
+
+#[tokio::test]
+async fn a_cluster_is_found_without_a_flag() {
+    let (pem, der) = pem();
+    let api = Fake::start(Answers::cluster(&customization()).secret(CERTIFICATE, &[("ca.crt", &pem)])).await;
+    let cluster = find(&query(&File::new("kind-localdev").of("kind-localdev", &api))).await.unwrap();
+    let registry = Origin::new(Scheme::Https, "gitea.cnoe.localtest.me", 8443);
+    assert_eq!((cluster.name.as_str(), cluster.context.as_str()), ("localdev", "kind-localdev"));
+    assert_eq!((&cluster.registry, cluster.routing), (&registry, super::super::Routing::SubDomain));
+    assert_eq!(cluster.trust, Trust::Pinned(der));
+    assert_eq!(cluster.owner.as_deref(), Some("giteaAdmin"));
+    assert_eq!(cluster.body_limit, Some(512 << 20));
+    assert_eq!(cluster.nodes[0].architecture().to_string(), "arm64");
+    assert_eq!(cluster.notes, Vec::<String>::new());
+    let credential = cluster.credential(&registry).await.unwrap().unwrap();
+    let password =
+        |text: &str| Identity::Password { username: "giteaAdmin".into(), password: Secret::new(text.into()) };
+    assert_eq!(credential.identity, password("made-up"));
+    assert_eq!(credential.second, Some(password("made-up-too")));
+    assert_eq!(cluster.credential(&Origin::new(Scheme::Https, "other", 8443)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn requests_say_who_asks_and_read_secrets_by_name() {
+    let api = Fake::start(Answers::cluster(&customization())).await;
+    find(&query(&File::new("kind-localdev").of("kind-localdev", &api))).await.unwrap();
+    let seen = api.seen();
+    assert!(seen.iter().all(|head| head.contains("user-agent: idpbuilder-push/")), "{seen:?}");
+    assert!(seen.iter().all(|head| head.contains("authorization: bearer made-up")), "{seen:?}");
+    let listed = seen.iter().filter(|head| head.contains("/secrets ") || head.contains("/secrets?"));
+    assert_eq!(listed.count(), 0);
+}
+
+#[tokio::test]
+async fn an_api_behind_tls_is_asked_with_the_kubeconfigs_authority() {
+    let api = Fake::start_tls(Answers::cluster(&customization())).await;
+    let file = File::new("kind-localdev").of("kind-localdev", &api);
+    assert_eq!(find(&query(&file)).await.unwrap().name, "localdev");
+    let stranger = File::new("kind-localdev").context("kind-localdev", &api.server);
+    let Err(ClusterError::Unreachable { reason, .. }) = find(&query(&stranger)).await else { panic!() };
+    assert!(reason.contains("certificate"), "{reason}");
+}
+
+#[tokio::test]
+async fn path_routing_leaves_the_host_as_it_is() {
+    let mut customization = customization();
+    customization["usePathRouting"] = json!(true);
+    let ingress = INGRESS.replace("my-gitea-custom", "my-gitea-path-oci-root");
+    let annotations = json!({ "nginx.ingress.kubernetes.io/proxy-body-size": "0" });
+    let answers = Answers::cluster(&customization)
+        .object(&ingress, &json!({ "metadata": { "annotations": annotations } }));
+    let cluster = found_with(answers).await.unwrap();
+    assert_eq!(cluster.registry.authority(), "cnoe.localtest.me:8443");
+    assert_eq!((cluster.routing, cluster.body_limit), (super::super::Routing::Path, None));
+}
+
+#[tokio::test]
+async fn plain_http_has_nothing_to_trust() {
+    let mut customization = customization();
+    customization["protocol"] = json!("http");
+    customization["port"] = json!(8080);
+    let cluster = found_with(Answers::cluster(&customization)).await.unwrap();
+    assert_eq!(cluster.registry.to_string(), "http://gitea.cnoe.localtest.me:8080");
+    assert_eq!((cluster.trust, cluster.notes), (Trust::Plain, vec![]));
+    customization["host"] = json!("cnoe.example");
+    let refused = found_with(Answers::cluster(&customization)).await;
+    assert!(matches!(refused, Err(ClusterError::PlainHttp { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_missing_right_to_the_secret_names_user_and_secret() {
+    let answers = Answers::cluster(&customization()).refusal(CREDENTIAL, 403, DENIED);
+    let error = found_with(answers).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "user \"dev\" may not get secrets gitea/gitea-credential (context \"kind-localdev\")"
+    );
+}
+
+#[tokio::test]
+async fn rights_that_are_useful_are_done_without_and_noted() {
+    let (pem, der) = pem();
+    let mut customization = customization();
+    customization["selfSignedCert"] = json!(pem);
+    let answers = Answers::cluster(&customization)
+        .refusal(CERTIFICATE, 403, DENIED)
+        .refusal(INGRESS, 403, DENIED)
+        .refusal(NODES, 403, DENIED);
+    let cluster = found_with(answers).await.unwrap();
+    assert_eq!(cluster.trust, Trust::Pinned(der));
+    assert_eq!((cluster.body_limit, cluster.nodes.len()), (Some(1 << 30), 0));
+    assert_eq!(cluster.notes.len(), 2, "{:?}", cluster.notes);
+}
+
+#[tokio::test]
+async fn the_certificate_is_looked_for_where_copies_of_it_are() {
+    let (pem, der) = pem();
+    let answers = Answers::cluster(&customization());
+    let by_host = json!({ "data": { "cnoe.localtest.me": pem } });
+    for answers in [
+        answers.clone().object("/api/v1/namespaces/argocd/configmaps/argocd-tls-certs-cm", &by_host),
+        answers.clone().secret(
+            "/api/v1/namespaces/ingress-nginx/secrets/idpbuilder-cert",
+            &[("tls.crt", &pem), ("tls.key", "k")],
+        ),
+        answers
+            .clone()
+            .secret(CERTIFICATE, &[("ca.crt", "garbage")])
+            .object("/api/v1/namespaces/argocd/configmaps/argocd-tls-certs-cm", &by_host),
+    ] {
+        assert_eq!(found_with(answers).await.unwrap().trust, Trust::Pinned(der.clone()));
+    }
+    let cluster = found_with(answers.secret(CERTIFICATE, &[("ca.crt", "garbage")])).await.unwrap();
+    assert_eq!(cluster.trust, Trust::System);
+    assert!(cluster.notes[0].contains("no certificate in it"), "{:?}", cluster.notes);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_nowhere_lists_where_it_was_looked_for() {
+    let answers = Answers::cluster(&customization()).without(CREDENTIAL);
+    let Err(ClusterError::SecretNotFound { looked_for, .. }) = found_with(answers.clone()).await else {
+        panic!()
+    };
+    let names: Vec<_> = looked_for.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["gitea/gitea-credential", "gitea/gitea-admin-secret"]);
+    let old = CREDENTIAL.replace("gitea-credential", "gitea-admin-secret");
+    let answers = answers.secret(&old, &[("username", "u"), ("password", "p")]);
+    assert_eq!(found_with(answers).await.unwrap().owner.as_deref(), Some("u"));
+}
+
+#[tokio::test]
+async fn with_a_login_from_elsewhere_no_secret_is_read() {
+    let api = Fake::start(Answers::cluster(&customization())).await;
+    let file = File::new("kind-localdev").of("kind-localdev", &api);
+    let cluster = find(&Query { login: Login::Skip, ..query(&file) }).await.unwrap();
+    assert_eq!((cluster.credential, cluster.owner), (None, None));
+    assert!(!api.seen().iter().any(|head| head.contains("credential")));
+}
+
+#[tokio::test]
+async fn a_cluster_without_the_definition_is_none_of_idpbuilders() {
+    let Err(ClusterError::NoCluster { context: None, contexts, .. }) = found_with(Answers::default()).await
+    else {
+        panic!()
+    };
+    assert_eq!(contexts, ["kind-localdev"]);
+    let api = Fake::start(Answers::default()).await;
+    let file = File::new("x").of("prod", &api);
+    let named = find(&Query { context: Some("prod".into()), ..query(&file) }).await;
+    assert!(matches!(named, Err(ClusterError::NoCluster { context: Some(_), .. })), "{named:?}");
+}
+
+#[tokio::test]
+async fn a_login_that_the_api_refuses_is_named() {
+    let answers = Answers::default().refusal(LOCALBUILDS, 401, "Unauthorized");
+    let Err(ClusterError::Unauthenticated { context, reason }) = found_with(answers).await else { panic!() };
+    assert_eq!((context.as_str(), reason.as_str()), ("kind-localdev", "Unauthorized"));
+}
+
+#[tokio::test]
+async fn an_api_that_fails_is_quoted() {
+    let answers = Answers::default().refusal(LOCALBUILDS, 500, "etcdserver: no leader");
+    let Err(ClusterError::Api { reason, .. }) = found_with(answers).await else { panic!() };
+    assert_eq!(reason, "500 for localbuilds.idpbuilder.cnoe.io: etcdserver: no leader");
+    let answers = Answers::default().object(LOCALBUILDS, &json!({ "items": 5 }));
+    assert!(matches!(found_with(answers).await, Err(ClusterError::Api { .. })));
+}
+
+#[tokio::test]
+async fn a_context_that_does_not_answer_is_named() {
+    for server in [Dead::start().server, fake::refused_port().await] {
+        let file = File::new("kind-localdev").context("kind-localdev", &server);
+        let query = Query { timeout: Duration::from_millis(300), ..query(&file) };
+        let Err(ClusterError::Unreachable { context, server: named, .. }) = find(&query).await else {
+            panic!()
+        };
+        assert_eq!((context.as_str(), named), ("kind-localdev", server));
+    }
+}
+
+#[tokio::test]
+async fn a_dead_context_is_passed_over_and_noted() {
+    let (dead, api) = (Dead::start(), Fake::start(Answers::cluster(&customization())).await);
+    let file = File::new("kind-dead").context("kind-dead", &dead.server).of("kind-localdev", &api);
+    let cluster = find(&Query { timeout: Duration::from_secs(1), ..query(&file) }).await.unwrap();
+    assert_eq!(cluster.context, "kind-localdev");
+    assert!(cluster.notes[0].contains("\"kind-dead\" does not answer"), "{:?}", cluster.notes);
+}
+
+#[tokio::test]
+async fn a_context_elsewhere_is_never_contacted_unasked() {
+    let api = Fake::start(Answers::cluster(&customization())).await;
+    let file = File::new("prod").context("prod", "https://k8s.example").of("mine", &api);
+    let cluster = find(&query(&file)).await.unwrap();
+    assert_eq!(cluster.context, "mine");
+    assert!(!cluster.notes.iter().any(|note| note.contains("prod")), "{:?}", cluster.notes);
+}
+
+#[tokio::test]
+async fn two_clusters_besides_the_current_context_are_a_question() {
+    let answers = Answers::cluster(&customization());
+    let (a, b) = (Fake::start(answers.clone()).await, Fake::start(answers).await);
+    let file = File::new("prod").of("kind-a", &a).of("kind-b", &b);
+    let Err(ClusterError::Several { contexts }) = find(&query(&file)).await else { panic!() };
+    assert_eq!(contexts, ["kind-a", "kind-b"]);
+    let named = Query { context: Some("kind-b".into()), ..query(&file) };
+    assert_eq!(find(&named).await.unwrap().context, "kind-b");
+}
+
+#[tokio::test]
+async fn a_name_is_that_of_the_context_and_of_the_localbuild() {
+    let localbuild =
+        json!({ "metadata": { "name": "dev2" }, "spec": { "buildCustomization": customization() } });
+    let answers = Answers::cluster(&customization())
+        .object(&format!("{LOCALBUILDS}/dev2"), &localbuild)
+        .without(LOCALBUILDS);
+    let api = Fake::start(answers).await;
+    let file = File::new("x").of("kind-dev2", &api);
+    assert_eq!(find(&Query { name: Some("dev2".into()), ..query(&file) }).await.unwrap().name, "dev2");
+}
+
+#[tokio::test]
+async fn of_several_localbuilds_the_one_called_like_the_context_is_taken() {
+    let item = |name: &str| json!({ "metadata": { "name": name }, "spec": { "buildCustomization": customization() } });
+    let items = json!({ "items": [item("other"), item("localdev")] });
+    let answers = Answers::cluster(&customization()).object(LOCALBUILDS, &items);
+    assert_eq!(found_with(answers.clone()).await.unwrap().name, "localdev");
+    let api = Fake::start(answers).await;
+    let Err(ClusterError::SeveralLocalbuilds { names, .. }) =
+        find(&query(&File::new("x").of("x", &api))).await
+    else {
+        panic!()
+    };
+    assert_eq!(names, ["other", "localdev"]);
+}
+
+#[tokio::test]
+async fn an_old_cluster_is_found_by_giteas_configuration() {
+    let configuration = "/api/v1/namespaces/gitea/secrets/my-gitea-inline-config";
+    let answers = Answers::cluster(&Value::Null);
+    let section = "DOMAIN=x\nROOT_URL=https://gitea.cnoe.localtest.me:8443/\n";
+    let cluster = found_with(answers.clone().secret(configuration, &[("server", section)])).await.unwrap();
+    assert_eq!(cluster.registry.authority(), "gitea.cnoe.localtest.me:8443");
+    let nowhere = found_with(answers).await;
+    assert!(matches!(nowhere, Err(ClusterError::Localbuild { .. })), "{nowhere:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_plugin_is_run_only_for_a_context_that_was_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let api = Fake::start(Answers::cluster(&customization())).await;
+    let file = File::new("kind-localdev").with_plugin("kind-localdev", &api);
+    let (login, ran) = (file.folder().join("login"), file.folder().join("ran"));
+    let script = format!(
+        "#!/bin/sh\ntouch {}\necho '{{\"status\":{{\"token\":\"of-the-plugin\"}}}}'\n",
+        ran.display()
+    );
+    std::fs::write(&login, script).unwrap();
+    std::fs::set_permissions(&login, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for name in [None, Some("localdev".to_owned())] {
+        let unasked = find(&Query { name, ..query(&file) }).await;
+        assert!(matches!(unasked, Err(ClusterError::PluginUnasked { .. })), "{unasked:?}");
+    }
+    assert!(!ran.exists() && api.seen().is_empty());
+    find(&Query { context: Some("kind-localdev".into()), ..query(&file) }).await.unwrap();
+    assert!(api.seen()[0].contains("authorization: bearer of-the-plugin"));
+}

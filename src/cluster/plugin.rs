@@ -1,0 +1,226 @@
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kube::config::{AuthInfo, ExecConfig};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+use zeroize::Zeroizing;
+
+use super::ClusterError;
+use super::api::escaped;
+use super::kubeconfig::Context;
+
+/// How long a plugin may take; those of the clouds ask a server.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// No answer is read beyond this many bytes; it is a token or a certificate with its key.
+const ANSWER_LIMIT: u64 = 1024 * 1024;
+
+/// What a plugin prints, of the kind `ExecCredential`.
+#[derive(Deserialize)]
+struct Answer {
+    status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    token: Option<String>,
+    client_certificate_data: Option<String>,
+    client_key_data: Option<String>,
+}
+
+/// Runs the plugin of a kubeconfig user and returns the login that it gives (client-go's protocol for
+/// credential plugins). It has no terminal to ask on, and a process group of its own, which is ended when
+/// the time is up.
+///
+/// # Errors
+/// `PluginSilent` after 15 s; `PluginFailed` when it cannot be started, fails, or prints something else.
+pub(super) async fn ask(exec: &ExecConfig, context: &Context) -> Result<AuthInfo, ClusterError> {
+    ask_within(exec, context, LIMIT).await
+}
+
+async fn ask_within(exec: &ExecConfig, context: &Context, limit: Duration) -> Result<AuthInfo, ClusterError> {
+    let name = escaped(exec.command.as_deref().unwrap_or_default());
+    let failed = |reason: String| ClusterError::PluginFailed {
+        context: context.name.clone(),
+        command: name.clone(),
+        reason,
+    };
+    tracing::info!(command = name, context = context.name, "running the credential plugin of the kubeconfig");
+    let ran = tokio::time::timeout(limit, run(command(exec))).await;
+    let (status, out, err) = match ran {
+        Ok(ran) => ran.map_err(|error| failed(error.to_string()))?,
+        Err(_) => {
+            return Err(ClusterError::PluginSilent {
+                context: context.name.clone(),
+                command: name,
+                after: limit,
+            });
+        }
+    };
+    if !status.success() {
+        return Err(failed(format!("{status}: {}", escaped(String::from_utf8_lossy(&err).trim()))));
+    }
+    let answer: Answer = serde_json::from_slice(&out).map_err(|_| failed("it printed no JSON".to_owned()))?;
+    answer.status.and_then(login).ok_or_else(|| failed("it gave no login".to_owned()))
+}
+
+fn command(exec: &ExecConfig) -> Command {
+    let mut command = Command::new(exec.command.as_deref().unwrap_or_default());
+    command.args(exec.args.iter().flatten());
+    for variable in exec.env.iter().flatten() {
+        if let (Some(name), Some(value)) = (variable.get("name"), variable.get("value")) {
+            command.env(name, value);
+        }
+    }
+    let spec = json!({ "interactive": false, "cluster": exec.cluster });
+    let question = json!({ "apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec });
+    command.env("KUBERNETES_EXEC_INFO", question.to_string());
+    for ours in ["IDPBUILDER_REGISTRY_USERNAME", "IDPBUILDER_REGISTRY_PASSWORD", "IDPBUILDER_REGISTRY_TOKEN"]
+    {
+        command.env_remove(ours);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    command
+}
+
+type Ran = (ExitStatus, Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>);
+
+async fn run(mut command: Command) -> io::Result<Ran> {
+    let mut child = command.spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let mut group = Group::of(&child);
+    let (status, out, err) = tokio::try_join!(child.wait(), read(out), read(err))?;
+    group.leave();
+    Ok((status, out, err))
+}
+
+/// What it prints beyond the limit breaks its pipe.
+async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    if let Some(pipe) = pipe {
+        pipe.take(ANSWER_LIMIT).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+/// Ends the plugin and what it started, unless it was left to itself.
+struct Group(Option<u32>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id())
+    }
+
+    fn leave(&mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        let leader = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(leader) = leader {
+            // It may be gone by itself.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// kube takes a login as the kubeconfig has it, with certificate and key in base64.
+fn login(status: Status) -> Option<AuthInfo> {
+    let encode = |pem: String| STANDARD.encode(pem);
+    let login = match status {
+        Status { client_certificate_data: Some(certificate), client_key_data: Some(key), .. } => {
+            json!({ "client-certificate-data": encode(certificate), "client-key-data": encode(key) })
+        }
+        Status { token: Some(token), .. } if !token.is_empty() => json!({ "token": token }),
+        _ => return None,
+    };
+    serde_json::from_value(login).ok()
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn plugin(script: &str) -> (tempfile::TempDir, ExecConfig) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("login");
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let command = Some(path.display().to_string());
+        (folder, ExecConfig { command, api_version: Some("v1".into()), ..ExecConfig::default() })
+    }
+
+    fn context() -> Context {
+        Context { name: "prod".into(), server: String::new(), user: String::new(), plugin: None }
+    }
+
+    async fn asked(script: &str, limit: Duration) -> Result<AuthInfo, ClusterError> {
+        let (_folder, exec) = plugin(script);
+        ask_within(&exec, &context(), limit).await
+    }
+
+    fn shape(login: &AuthInfo) -> serde_json::Value {
+        serde_json::to_value(login).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_or_a_certificate_with_its_key_is_a_login() {
+        let token = r#"test -z "$IDPBUILDER_REGISTRY_PASSWORD" && echo '{"status":{"token":"made-up"}}'"#;
+        assert_eq!(shape(&asked(token, LIMIT).await.unwrap())["token"], "made-up");
+        let pair = r#"echo '{"status":{"clientCertificateData":"C","clientKeyData":"K"}}'"#;
+        let pair = shape(&asked(pair, LIMIT).await.unwrap());
+        assert_eq!(
+            (&pair["client-certificate-data"], &pair["client-key-data"]),
+            (&json!("Qw=="), &json!("Sw=="))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_login_is_an_error_that_shows_no_output() {
+        for (script, expected) in [
+            ("echo made-up-secret", "it printed no JSON"),
+            (r#"echo '{"status":{}}'"#, "it gave no login"),
+            ("echo oops >&2; exit 3", "exit status: 3: oops"),
+        ] {
+            let Err(ClusterError::PluginFailed { reason, .. }) = asked(script, LIMIT).await else { panic!() };
+            assert_eq!(reason, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_hangs_is_ended_with_what_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; wait", pid.display());
+        let silent = asked(&script, Duration::from_millis(500)).await;
+        assert!(matches!(silent, Err(ClusterError::PluginSilent { .. })));
+        let pid = fs::read_to_string(pid).unwrap();
+        let stat = format!("/proc/{}/stat", pid.trim());
+        // Nobody may have waited for it yet: a zombie is ended too.
+        while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn endless_output_breaks_the_pipe() {
+        let Err(ClusterError::PluginFailed { reason, .. }) = asked("exec yes", LIMIT).await else { panic!() };
+        assert!(reason.contains("signal") || reason.contains("exit status"), "{reason}");
+    }
+}
