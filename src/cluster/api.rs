@@ -1,16 +1,17 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
-use kube::config::{AuthInfo, Config, KubeConfigOptions};
+use kube::config::AuthInfo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::ClusterError;
 use super::choose::Plugin;
+use super::config::config;
 use super::kubeconfig::{Context, Loaded};
 use super::plugin;
 use super::request::Request;
@@ -39,19 +40,8 @@ impl Api {
         limit: Duration,
     ) -> Result<Self, ClusterError> {
         let refused = |reason: String| ClusterError::Api { context: context.name.clone(), reason };
-        let options =
-            KubeConfigOptions { context: Some(context.name.clone()), ..KubeConfigOptions::default() };
-        let mut config = Config::from_custom_kubeconfig(kubeconfig.document.clone(), &options)
-            .await
-            .map_err(|error| refused(error.to_string()))?;
+        let mut config = config(&kubeconfig.document, context).map_err(refused)?;
         log_in(&mut config.auth_info, context, allowed).await?;
-        let agent = HeaderValue::from_static(concat!("idpbuilder-push/", env!("CARGO_PKG_VERSION")));
-        config.headers.push((header::USER_AGENT, agent));
-        // A retry would only eat the time limit, and hide what the server said.
-        config.default_retry = false;
-        if context.is_loopback() {
-            config.proxy_url = None;
-        }
         tracing::debug!(
             context = context.name,
             server = context.server,

@@ -75,6 +75,7 @@ mod tests {
     fn kubeconfig(current: &str, contexts: &[(&str, &str)]) -> Loaded {
         let context = |&(name, server): &(&str, &str)| Context {
             name: name.to_owned(),
+            cluster: String::new(),
             server: server.to_owned(),
             user: String::new(),
             plugin: None,

@@ -87,6 +87,8 @@ fn is_this_machine(origin: &Origin) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn registry(scheme: Scheme, host: &str, port: u16, routing: Routing) -> Result<String, ClusterError> {
@@ -155,6 +157,22 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Site::of_gitea_configuration(section), expected, "{section}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_registry_is_made_of_any_host_or_refused(host in "\\PC{0,24}", port: u16) {
+            let site = Site { scheme: Scheme::Https, host: host.clone(), port, routing: Routing::SubDomain };
+            if let Ok(origin) = site.registry("localdev") {
+                prop_assert_eq!(origin.host(), format!("gitea.{}", host.to_ascii_lowercase()));
+                prop_assert_eq!(origin.port(), port);
+            }
+        }
+
+        #[test]
+        fn any_configuration_is_read_or_says_nothing(section in "(ROOT_URL|DOMAIN)=\\PC{0,24}\n?") {
+            let _ = Site::of_gitea_configuration(&section);
         }
     }
 }

@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::{ClusterError, Kubeconfig};
 
 /// No kubeconfig is read beyond this many bytes. A kind context takes 6 KiB.
-const FILE_LIMIT: u64 = 1024 * 1024;
+pub(super) const FILE_LIMIT: u64 = 1024 * 1024;
 
 /// The kubeconfig files as one document, and what the choice of a context needs of it.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ impl Loaded {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Context {
     pub(super) name: String,
+    pub(super) cluster: String,
     /// The URL of its API server; empty when the kubeconfig has none.
     pub(super) server: String,
     pub(super) user: String,
@@ -166,6 +167,7 @@ fn context(document: &kube::config::Kubeconfig, named: &NamedContext) -> Option<
     let login = document.auth_infos.iter().find(|login| login.name == user);
     Some(Context {
         name: named.name.clone(),
+        cluster: context.cluster.clone(),
         server: server.unwrap_or_default(),
         plugin: login.and_then(plugin),
         user,

@@ -8,6 +8,7 @@ mod answer;
 mod api;
 mod certificate;
 mod choose;
+mod config;
 mod endpoint;
 mod error;
 mod find;

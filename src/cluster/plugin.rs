@@ -151,23 +151,38 @@ fn login(status: Status) -> Option<AuthInfo> {
 
 #[cfg(test)]
 #[cfg(unix)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
 
     use super::*;
 
     fn plugin(script: &str) -> (tempfile::TempDir, ExecConfig) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("login");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, script);
         let command = Some(path.display().to_string());
         (folder, ExecConfig { command, api_version: Some("v1".into()), ..ExecConfig::default() })
     }
 
+    /// Written by a program of its own: a file that is open for writing in this process cannot be run, and a
+    /// fork of another test may hold it open.
+    pub(in crate::cluster) fn write_program(path: &Path, script: &str) {
+        let text = path.with_extension("text");
+        fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        let installed =
+            std::process::Command::new("install").args(["-m", "755"]).arg(text).arg(path).status();
+        assert!(installed.unwrap().success());
+    }
+
     fn context() -> Context {
-        Context { name: "prod".into(), server: String::new(), user: String::new(), plugin: None }
+        Context {
+            name: "prod".into(),
+            cluster: String::new(),
+            server: String::new(),
+            user: String::new(),
+            plugin: None,
+        }
     }
 
     async fn asked(script: &str, limit: Duration) -> Result<AuthInfo, ClusterError> {

@@ -1,1 +1,12 @@
-//! Adapter.
+//! Logins that the user has: what flags and environment gave, and the config of docker and Podman.
+//!
+//! Nothing here reads the environment. A keychain answers for one origin, compared exactly; a source that
+//! is broken is an error, and never falls to another account.
+
+mod docker;
+mod entry;
+mod given;
+mod helper;
+
+pub use docker::{DockerConfig, DockerPlaces};
+pub use given::Given;

@@ -287,16 +287,11 @@ async fn an_old_cluster_is_found_by_giteas_configuration() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_plugin_is_run_only_for_a_context_that_was_named() {
-    use std::os::unix::fs::PermissionsExt as _;
     let api = Fake::start(Answers::cluster(&customization())).await;
     let file = File::new("kind-localdev").with_plugin("kind-localdev", &api);
     let (login, ran) = (file.folder().join("login"), file.folder().join("ran"));
-    let script = format!(
-        "#!/bin/sh\ntouch {}\necho '{{\"status\":{{\"token\":\"of-the-plugin\"}}}}'\n",
-        ran.display()
-    );
-    std::fs::write(&login, script).unwrap();
-    std::fs::set_permissions(&login, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("touch {}\necho '{{\"status\":{{\"token\":\"of-the-plugin\"}}}}'", ran.display());
+    super::super::plugin::tests::write_program(&login, &script);
     for name in [None, Some("localdev".to_owned())] {
         let unasked = find(&Query { name, ..query(&file) }).await;
         assert!(matches!(unasked, Err(ClusterError::PluginUnasked { .. })), "{unasked:?}");

@@ -148,6 +148,7 @@ fn an_alias_bomb_is_refused() {
 fn only_kinds_own_contexts_and_loopback_servers_are_local() {
     let context = |name: &str, server: &str| Context {
         name: name.to_owned(),
+        cluster: String::new(),
         server: server.to_owned(),
         user: String::new(),
         plugin: None,

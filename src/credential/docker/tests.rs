@@ -1,0 +1,177 @@
+use std::fs;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::port::{Scheme, Secret};
+
+fn folder(config: &Value) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    folder
+}
+
+#[cfg(unix)]
+fn add_helper(folder: &TempDir, name: &str, script: &str) {
+    let path = folder.path().join(format!("docker-credential-{name}"));
+    super::helper::tests::write_program(&path, script);
+}
+
+async fn ask(folder: &TempDir, registry: &str) -> Result<Option<Credential>, KeychainError> {
+    let places = DockerPlaces {
+        config_dir: Some(folder.path().to_owned()),
+        home: None,
+        path: Some(folder.path().as_os_str().to_owned()),
+    };
+    DockerConfig::new(places).credential(&Origin::parse(Scheme::Https, registry).unwrap()).await
+}
+
+fn entry(login: &str) -> Value {
+    json!({ "auth": STANDARD.encode(login) })
+}
+
+fn username(credential: Option<Credential>) -> Option<String> {
+    match credential?.identity {
+        Identity::Password { username, .. } => Some(username),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn reason(config: &Value) -> String {
+    match ask(&folder(config), "r.example").await {
+        Err(KeychainError::Config { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_bound_to_the_origin_that_asked() {
+    let folder = folder(&json!({ "auths": { "https://r.example:8443/v1/": entry("u:p") } }));
+    let credential = ask(&folder, "r.example:8443").await.unwrap().unwrap();
+    assert_eq!(credential.origin, Origin::new(Scheme::Https, "r.example", 8443));
+    let expected = Identity::Password { username: "u".into(), password: Secret::new("p".into()) };
+    assert_eq!((credential.identity, credential.second), (expected, None));
+    assert!(credential.source.ends_with("config.json (entry `https://r.example:8443/v1/`)"));
+    for other in ["r.example", "x.r.example:8443", "example:8443"] {
+        assert_eq!(ask(&folder, other).await.unwrap(), None, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn of_several_spellings_the_exact_one_comes_first_and_empty_ones_do_not_count() {
+    let (exact, other) = (entry("exact:p"), entry("other:p"));
+    let auths = json!({ "https://r.example": other, "r.example": exact });
+    assert_eq!(
+        username(ask(&folder(&json!({ "auths": auths })), "r.example").await.unwrap()).unwrap(),
+        "exact"
+    );
+    let auths = json!({ "https://r.example": other, "r.example": {} });
+    assert_eq!(
+        username(ask(&folder(&json!({ "auths": auths })), "r.example").await.unwrap()).unwrap(),
+        "other"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_registrys_helper_comes_before_the_store_and_the_store_before_the_entry() {
+    let login = |name: &str| format!(r#"echo '{{"Username":"{name}","Secret":"made-up"}}'"#);
+    let auths = json!({ "own.example": entry("entry:p"), "stored.example": entry("entry:p") });
+    let mut config =
+        json!({ "auths": auths, "credsStore": "store", "credHelpers": { "https://own.example": "own" } });
+    let folder = folder(&config);
+    add_helper(&folder, "own", &login("own"));
+    add_helper(&folder, "store", &login("store"));
+    assert_eq!(username(ask(&folder, "own.example").await.unwrap()).unwrap(), "own");
+    let stored = ask(&folder, "stored.example").await.unwrap().unwrap();
+    assert_eq!(stored.source, "credential helper docker-credential-store");
+    assert_eq!(username(Some(stored)).unwrap(), "store");
+
+    add_helper(&folder, "store", "echo 'credentials not found in native keychain'; exit 1");
+    assert_eq!(username(ask(&folder, "stored.example").await.unwrap()).unwrap(), "entry");
+    assert_eq!(ask(&folder, "none.example").await.unwrap(), None);
+
+    config["credsStore"] = json!("");
+    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    assert_eq!(username(ask(&folder, "stored.example").await.unwrap()).unwrap(), "entry");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_helper_that_is_broken_never_falls_to_the_entry() {
+    let config = json!({ "auths": { "r.example": entry("u:p") }, "credsStore": "store" });
+    let folder = folder(&config);
+    assert!(matches!(ask(&folder, "r.example").await, Err(KeychainError::HelperMissing { .. })));
+    add_helper(&folder, "store", "exit 1");
+    assert!(matches!(ask(&folder, "r.example").await, Err(KeychainError::HelperFailed { .. })));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn docker_hub_is_asked_for_by_its_old_url() {
+    let folder = folder(&json!({ "credHelpers": { "docker.io": "echo" } }));
+    add_helper(&folder, "echo", r#"read server; echo "{\"Username\":\"$server\",\"Secret\":\"s\"}""#);
+    let found = ask(&folder, "registry-1.docker.io").await.unwrap();
+    assert_eq!(username(found).unwrap(), "https://index.docker.io/v1/");
+}
+
+#[tokio::test]
+async fn no_config_is_no_login() {
+    let empty = tempfile::tempdir().unwrap();
+    assert_eq!(ask(&empty, "r.example").await.unwrap(), None);
+    let origin = Origin::new(Scheme::Https, "r.example", 443);
+    assert_eq!(DockerConfig::new(DockerPlaces::default()).credential(&origin).await.unwrap(), None);
+    assert_eq!(ask(&folder(&json!({})), "r.example").await.unwrap(), None);
+    assert_eq!(
+        ask(&folder(&json!({ "auths": null, "credHelpers": null })), "r.example").await.unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn the_folder_that_is_named_hides_that_of_the_home() {
+    let (named, home) = (folder(&json!({})), tempfile::tempdir().unwrap());
+    fs::create_dir(home.path().join(".docker")).unwrap();
+    let config = json!({ "auths": { "r.example": entry("home:p") } });
+    fs::write(home.path().join(".docker/config.json"), config.to_string()).unwrap();
+    let origin = Origin::new(Scheme::Https, "r.example", 443);
+    let mut places = DockerPlaces { home: Some(home.path().to_owned()), ..DockerPlaces::default() };
+    let found = DockerConfig::new(places.clone()).credential(&origin).await.unwrap();
+    assert_eq!(username(found).unwrap(), "home");
+    places.config_dir = Some(named.path().to_owned());
+    assert_eq!(DockerConfig::new(places).credential(&origin).await.unwrap(), None);
+    let file = home.path().join(".docker/config.json");
+    assert!(DockerConfig::at(file, None).credential(&origin).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_broken_config_is_refused_without_quoting_it() {
+    for (config, expected) in [
+        (json!({ "auths": { "r.example": "made-up" } }), "line 1"),
+        (json!({ "auths": { "r.example": { "auth": "made-up" } } }), "entry `r.example`: `auth` is not"),
+        (json!({ "auths": { "r.example": entry("made-up") } }), "entry `r.example`: `auth` is not"),
+        (json!({ "credsStore": "../../made.up" }), "no name of a credential helper"),
+    ] {
+        let reason = reason(&config).await;
+        assert!(reason.contains(expected) && !reason.contains("made-up"), "{reason}");
+    }
+    let folder = folder(&json!({}));
+    fs::write(folder.path().join("config.json"), "{\"auths\":").unwrap();
+    assert!(ask(&folder, "r.example").await.is_err());
+}
+
+#[tokio::test]
+async fn a_config_beyond_the_limit_is_refused() {
+    assert_eq!(reason(&json!({ "x": "x".repeat(1024 * 1024) })).await, "it is larger than 1 MiB");
+}
+
+#[tokio::test]
+async fn control_characters_in_a_login_are_refused() {
+    for login in ["u\r\n:p", "u:p\n", "u:\0"] {
+        let refused = ask(&folder(&json!({ "auths": { "r.example": entry(login) } })), "r.example").await;
+        assert!(matches!(refused, Err(KeychainError::ControlCharacter { .. })), "{login:?}");
+    }
+}
