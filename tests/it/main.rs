@@ -1,1 +1,4 @@
+//! The program and its library against servers in this process.
 
+#[cfg(test)]
+mod kit;

@@ -1,0 +1,4 @@
+pub(crate) mod client;
+pub(crate) mod registry;
+
+mod tests;
