@@ -8,7 +8,7 @@ use tokio::net::lookup_host;
 use tokio::time::{sleep, timeout};
 
 use crate::event::Events;
-use crate::port::{NetworkFault, Origin};
+use crate::port::{NetworkFault, Origin, Scheme};
 
 /// A resolver that drops names which point to loopback may also keep silent about them.
 const LOOPBACK_NAME_WAIT: Duration = Duration::from_secs(2);
@@ -64,19 +64,23 @@ impl Resolver {
         if let Some(addresses) = known {
             return Ok(addresses);
         }
-        let addresses = self.look_up(&key.0, key.1).await?;
+        let addresses = self.look_up(origin).await?;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, addresses.clone());
         Ok(addresses)
     }
 
-    async fn look_up(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NetworkFault> {
+    async fn look_up(&self, origin: &Origin) -> Result<Vec<SocketAddr>, NetworkFault> {
+        let (host, port) = (origin.host(), origin.port());
         let pinned = self.pinned.iter().find(|pinned| pinned.host == host && pinned.port == port);
         if let Some(pinned) = pinned {
             return Ok(vec![SocketAddr::new(pinned.address, port)]);
         }
+        // Without TLS nothing but the address says who is there.
+        let is_plain = origin.scheme() == Scheme::Http;
         let on_loopback = || LOOPBACK.map(|address| SocketAddr::new(address, port)).to_vec();
         match kind(host) {
             Kind::Loopback => Ok(on_loopback()),
+            Kind::PublicLoopback if is_plain => Ok(on_loopback()),
             Kind::Address(address) => Ok(vec![SocketAddr::new(address, port)]),
             Kind::Name => asked_twice(host, port).await,
             Kind::PublicLoopback => match (asked(host, port, LOOPBACK_NAME_WAIT).await, self.rebind) {
@@ -161,7 +165,6 @@ fn names_loopback(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::Scheme;
 
     fn resolver(pinned: Vec<Pinned>) -> Resolver {
         Resolver::new(pinned, Rebind::Strict, Events::none())
@@ -187,6 +190,13 @@ mod tests {
         let origin = Origin::new(Scheme::Https, "gitea.localhost", 8443);
         let addresses = resolver(Vec::new()).addresses(&origin).await.unwrap();
         assert_eq!(addresses, ["127.0.0.1:8443".parse().unwrap(), "[::1]:8443".parse().unwrap()]);
+    }
+
+    #[tokio::test]
+    async fn without_tls_a_public_name_of_this_machine_is_not_asked_of_dns() {
+        let origin = Origin::new(Scheme::Http, "gitea.cnoe.localtest.me", 8080);
+        let addresses = resolver(Vec::new()).addresses(&origin).await.unwrap();
+        assert!(addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
     }
 
     #[tokio::test]

@@ -82,6 +82,10 @@ impl Budget {
         self.waited = Duration::ZERO;
     }
 
+    pub(super) fn at_most(&self, wait: Duration) -> Duration {
+        wait.min(self.policy.max_wait)
+    }
+
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }

@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod kit;
+#[cfg(test)]
+mod registry;

@@ -13,8 +13,8 @@ pub(super) const MIN_CHUNK: u64 = 1024 * 1024;
 pub(super) const STEP: u64 = 64 * 1024;
 /// A registry that loses sessions this often will lose the next one too.
 pub(super) const LOST_SESSIONS: u8 = 2;
-/// Waits of 2, 4, 8, ... s for a registry that is still storing: about two minutes.
-const POLLS: u8 = 6;
+/// Waits of 2, 4, 8, ... s for a registry that is still storing: two minutes in all.
+const POLLS: u8 = 7;
 
 /// What the registry takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,7 +338,7 @@ impl Machine {
             return self.pay_reply(kind, reply, Next::Ask(unsure));
         }
         if unsure == Unsure::Storing && self.polls < POLLS {
-            let wait = Duration::from_secs(2 << self.polls);
+            let wait = self.budget.at_most(Duration::from_secs(2 << self.polls));
             self.polls += 1;
             self.state = State::Waiting(Next::Ask(unsure));
             let reason = "the registry is still storing it".to_owned();

@@ -138,7 +138,7 @@ fn a_registry_that_still_stores_is_asked_again_before_anything_is_sent() {
         machine.next(with_session(202, None));
     }
     assert_eq!(machine.next(answered(504)), Action::Ask);
-    for seconds in [2, 4, 8, 16, 32, 64] {
+    for seconds in [2, 4, 8, 16, 30, 30, 30] {
         let Action::Wait { wait, .. } = machine.next(answered(404)) else { panic!("waits") };
         assert_eq!(wait.as_secs(), seconds);
         assert_eq!(machine.next(Event::Waited), Action::Ask);
