@@ -18,7 +18,7 @@ use super::upload::{
 };
 use crate::event::Events;
 use crate::oci::{Digest, Repository};
-use crate::port::{NetworkFault, Origin, Refusal, RegistryError, Scheme, Stored, Upload};
+use crate::port::{NetworkFault, Origin, RegistryError, Scheme, Stored, Upload};
 
 const REDIRECTS: u8 = 5;
 /// A run that ends lets go of its sessions, but does not wait for long.
@@ -104,7 +104,7 @@ impl RegistryClient {
         let (mut event, mut hopeless) = (Event::Begin, None);
         loop {
             event = match machine.next(event) {
-                Action::End(end) => return self.ended(end, &journey, hopeless),
+                Action::End(end) => return ended(end, &journey, hopeless),
                 Action::Wait { wait, reason, attempt, host } => {
                     meter.count_retry();
                     let host = if host { HostPause::Yes } else { HostPause::No };
@@ -141,7 +141,7 @@ impl RegistryClient {
             _ => self.attempt(&call, scope, upload.cancel).await,
         };
         match sent {
-            Ok(answer) => self.reply(answer, action, &path, journey).map(Event::Answered),
+            Ok(answer) => self.reply(&answer, action, &path, journey).map(Event::Answered),
             Err(Problem::Error(RegistryError::Cancelled) | Problem::Fault(Fault::Cancelled)) => {
                 Ok(Event::Cancelled)
             }
@@ -157,7 +157,7 @@ impl RegistryClient {
     /// Only what the machine decides by. A Location that leads elsewhere ends it here.
     fn reply(
         &self,
-        answer: Answer,
+        answer: &Answer,
         action: &Action,
         path: &str,
         journey: &Journey<'_>,
@@ -195,31 +195,27 @@ impl RegistryClient {
             message: answer.said(),
         })
     }
-
-    fn ended(
-        &self,
-        end: Result<Stored, Failure>,
-        journey: &Journey<'_>,
-        hopeless: Option<RegistryError>,
-    ) -> Result<Stored, RegistryError> {
-        let subject = journey.subject.clone();
-        end.map_err(|failure| match failure {
-            Failure::Refused { refusal: Refusal::Denied, status: 401, message } => {
-                RegistryError::Refused { refusal: Refusal::Denied, status: 401, subject, message }
-            }
-            Failure::Refused { refusal, status, message } => {
-                RegistryError::Refused { refusal, status, subject, message }
-            }
-            Failure::Exhausted { attempts, last, status } => {
-                RegistryError::Exhausted { subject, attempts, last, status }
-            }
-            Failure::Cancelled => RegistryError::Cancelled,
-            Failure::Hopeless => hopeless.unwrap_or(RegistryError::Cancelled),
-        })
-    }
 }
 
-impl<'a> Journey<'a> {
+fn ended(
+    end: Result<Stored, Failure>,
+    journey: &Journey<'_>,
+    hopeless: Option<RegistryError>,
+) -> Result<Stored, RegistryError> {
+    let subject = journey.subject.clone();
+    end.map_err(|failure| match failure {
+        Failure::Refused { refusal, status, message } => {
+            RegistryError::Refused { refusal, status, subject, message }
+        }
+        Failure::Exhausted { attempts, last, status } => {
+            RegistryError::Exhausted { subject, attempts, last, status }
+        }
+        Failure::Cancelled => RegistryError::Cancelled,
+        Failure::Hopeless => hopeless.unwrap_or(RegistryError::Cancelled),
+    })
+}
+
+impl Journey<'_> {
     fn path(&self, action: &Action) -> String {
         let Upload { repository, digest, .. } = self.upload;
         match action {

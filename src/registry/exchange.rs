@@ -13,7 +13,7 @@ use super::request::{Scope, call};
 use super::transport::{Call, Content};
 use crate::port::{Identity, RegistryError, Secret};
 
-/// Asks the token server (distribution's token specification; OAuth2 for an identity token). Without
+/// Asks the token server (distribution's token specification; `OAuth2` for an identity token). Without
 /// an identity an anonymous token is asked for.
 pub(super) async fn request_token(
     courier: &Courier,
@@ -23,26 +23,23 @@ pub(super) async fn request_token(
 ) -> Result<Answer, RegistryError> {
     let mut fields: Vec<String> = Vec::new();
     fields.extend(service.map(|service| format!("service={}", query_value(service))));
-    let answer = match identity {
-        Some(Identity::Refresh(token)) => {
-            fields.push(format!("scope={}", query_value(&scope.parts().join(" "))));
-            let call = refreshing(realm, fields, token);
-            courier.patiently(&realm.origin, &call, "the token server", cancel).await
+    let answer = if let Some(Identity::Refresh(token)) = identity {
+        fields.push(format!("scope={}", query_value(&scope.parts().join(" "))));
+        let call = refreshing(realm, fields, token);
+        courier.patiently(&realm.origin, &call, "the token server", cancel).await
+    } else {
+        fields.extend(scope.parts().iter().map(|part| format!("scope={}", query_value(part))));
+        if let Some(Identity::Password { username, .. }) = identity {
+            fields.push(format!("account={}", query_value(username)));
         }
-        _ => {
-            fields.extend(scope.parts().iter().map(|part| format!("scope={}", query_value(part))));
-            if let Some(Identity::Password { username, .. }) = identity {
-                fields.push(format!("account={}", query_value(username)));
-            }
-            let path = with_query(&realm.path, &fields);
-            let mut call = call(Method::GET, &path);
-            if let Some(Identity::Password { username, password }) = identity
-                && let Some(value) = basic(username, password)
-            {
-                call.headers.insert(header::AUTHORIZATION, value);
-            }
-            courier.patiently(&realm.origin, &call, "the token server", cancel).await
+        let path = with_query(&realm.path, &fields);
+        let mut call = call(Method::GET, &path);
+        if let Some(Identity::Password { username, password }) = identity
+            && let Some(value) = basic(username, password)
+        {
+            call.headers.insert(header::AUTHORIZATION, value);
         }
+        courier.patiently(&realm.origin, &call, "the token server", cancel).await
     }?;
     Ok(answer)
 }
@@ -70,15 +67,15 @@ fn refreshing<'a>(realm: &'a Realm, mut fields: Vec<String>, token: &Secret) -> 
 /// `Basic`, marked so that it is shown in no log.
 pub(super) fn basic(username: &str, password: &Secret) -> Option<HeaderValue> {
     let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
-    sensitive(Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))))
+    sensitive(&Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))))
 }
 
 pub(super) fn bearer(token: &Secret) -> Option<HeaderValue> {
-    sensitive(Zeroizing::new(format!("Bearer {}", token.expose())))
+    sensitive(&Zeroizing::new(format!("Bearer {}", token.expose())))
 }
 
-fn sensitive(text: Zeroizing<String>) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(&text).ok()?;
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)
 }

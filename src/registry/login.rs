@@ -54,13 +54,22 @@ pub(super) struct Login {
 
 #[derive(Default)]
 struct State {
-    /// The outer `None`: the keychain has not been asked.
-    credential: Option<Option<Credential>>,
+    who: Who,
     /// The first identity was refused, and the second is in its place.
     on_second: bool,
+    is_gitea: bool,
     means: Means,
     tokens: HashMap<Vec<String>, Held>,
     made: u64,
+}
+
+#[derive(Default)]
+enum Who {
+    /// The keychain has not been asked.
+    #[default]
+    Unasked,
+    Anonymous,
+    Known(Credential),
 }
 
 /// How the registry wants to be told who asks.
@@ -104,11 +113,10 @@ impl Login {
     ) -> Result<Pass, RegistryError> {
         let mut state = self.state.lock().await;
         let key = self.key(scope);
-        if let Means::Bearer { realm, service } = state.means.clone() {
-            if !state.tokens.get(&key).is_some_and(|held| held.renew_at.is_none_or(|at| at > Instant::now()))
-            {
-                self.exchange(&mut state, courier, (&realm, service.as_deref(), scope), cancel).await?;
-            }
+        if let Means::Bearer { realm, service } = state.means.clone()
+            && state.tokens.get(&key).is_none_or(|held| held.renew_at.is_some_and(|at| at <= Instant::now()))
+        {
+            self.exchange(&mut state, courier, (&realm, service.as_deref(), scope), cancel).await?;
         }
         Ok(state.pass(&key))
     }
@@ -129,8 +137,9 @@ impl Login {
         if state.pass(&self.key(refused.scope)).made > refused.pass.made {
             return Ok(Renewed::Again);
         }
-        if state.credential.is_none() {
-            state.credential = Some(self.keychain.credential(&courier.origin).await?);
+        if matches!(state.who, Who::Unasked) {
+            let credential = self.keychain.credential(&courier.origin).await?;
+            state.who = credential.map_or(Who::Anonymous, Who::Known);
         }
         let challenges: Vec<Challenge> = refused
             .answer
@@ -142,7 +151,7 @@ impl Login {
             .collect();
         if matches!(state.means, Means::Bearer { .. }) && refused.round > 0 {
             // A token of this very request did not help.
-            return match state.identity(self.is_gitea()) {
+            return match state.identity() {
                 Some(_) => Ok(Renewed::Denied),
                 None => Err(state.unauthorized(courier, 401)),
             };
@@ -172,8 +181,9 @@ impl Login {
         if let Some((realm, service)) = bearer {
             if service == Some(GITEA) {
                 self.is_gitea.store(true, Ordering::Relaxed);
+                state.is_gitea = true;
             }
-            let given = matches!(state.identity(self.is_gitea()), Some(Identity::Bearer(_)));
+            let given = matches!(state.identity(), Some(Identity::Bearer(_)));
             let realm = self
                 .gate
                 .check(&courier.origin, realm)
@@ -195,7 +205,7 @@ impl Login {
         cancel: &CancellationToken,
     ) -> Result<(), RegistryError> {
         loop {
-            let identity = state.identity(self.is_gitea());
+            let identity = state.identity();
             let answer = request_token(courier, wanted, identity.as_ref(), cancel).await?;
             let status = answer.status.as_u16();
             if answer.status.is_success() {
@@ -224,12 +234,19 @@ impl Login {
 }
 
 impl State {
+    fn credential(&self) -> Option<&Credential> {
+        match &self.who {
+            Who::Known(credential) => Some(credential),
+            Who::Unasked | Who::Anonymous => None,
+        }
+    }
+
     /// A token that is given alone is Gitea's user name, with an empty password.
-    fn identity(&self, is_gitea: bool) -> Option<Identity> {
-        let credential = self.credential.as_ref()?.as_ref()?;
+    fn identity(&self) -> Option<Identity> {
+        let credential = self.credential()?;
         let identity = if self.on_second { credential.second.as_ref()? } else { &credential.identity };
         Some(match identity {
-            Identity::Bearer(token) if is_gitea => Identity::Password {
+            Identity::Bearer(token) if self.is_gitea => Identity::Password {
                 username: token.expose().to_owned(),
                 password: Secret::new(String::new()),
             },
@@ -238,7 +255,7 @@ impl State {
     }
 
     fn take_second(&mut self) -> bool {
-        let has_one = self.credential.as_ref().and_then(Option::as_ref).is_some_and(|c| c.second.is_some());
+        let has_one = self.credential().is_some_and(|credential| credential.second.is_some());
         let taken = has_one && !self.on_second;
         self.on_second |= taken;
         self.made += u64::from(taken);
@@ -252,7 +269,6 @@ impl State {
     }
 
     fn pass(&self, key: &[String]) -> Pass {
-        let identity = || self.identity(false);
         match &self.means {
             Means::Nothing => Pass { header: None, made: 0 },
             Means::Bearer { .. } => {
@@ -263,7 +279,7 @@ impl State {
                 }
             }
             Means::Basic | Means::Given => {
-                let header = match identity() {
+                let header = match self.identity() {
                     Some(Identity::Password { username, password }) => basic(&username, &password),
                     Some(Identity::Bearer(token)) => bearer(&token),
                     Some(Identity::Refresh(_)) | None => None,
@@ -290,7 +306,7 @@ impl State {
     }
 
     fn unauthorized(&self, courier: &Courier, status: u16) -> RegistryError {
-        let credential = self.credential.as_ref().and_then(Option::as_ref);
+        let credential = self.credential();
         let first = credential.map(|credential| match &credential.identity {
             Identity::Password { .. } => "password",
             Identity::Bearer(_) => "token",

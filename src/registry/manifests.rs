@@ -22,7 +22,7 @@ impl RegistryClient {
             (404, _) => return Ok(None),
             (405 | 501, _) | (200, None) => None,
             (200, Some(Ok(digest))) => Some((digest, head.content_length().unwrap_or(0))),
-            (200, Some(Err(text))) => return Err(self.no_digest(text)),
+            (200, Some(Err(text))) => return Err(self.no_digest(&text)),
             _ => return Err(refused(&head, &subject)),
         };
         if let Some((digest, size)) = digest {
@@ -49,7 +49,7 @@ impl RegistryClient {
         let (path, scope) = (manifest_path(repository, name), Scope::of(repository));
         let subject = shown(repository, name);
         let mut put = Call { content: Content::Bytes(manifest.raw().clone()), ..call(Method::PUT, &path) };
-        if let Ok(value) = HeaderValue::from_str(&manifest.descriptor().media_type().to_string()) {
+        if let Ok(value) = HeaderValue::from_str(manifest.descriptor().media_type().as_ref()) {
             put.headers.insert(header::CONTENT_TYPE, value);
         }
         let mut budget = self.courier.policy.budget();
@@ -82,12 +82,12 @@ impl RegistryClient {
                 expected: manifest.digest().clone(),
                 found: digest.to_string(),
             }),
-            Some(Err(text)) => Err(self.no_digest(text)),
+            Some(Err(text)) => Err(self.no_digest(&text)),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn no_digest(&self, text: String) -> RegistryError {
+    pub(super) fn no_digest(&self, text: &str) -> RegistryError {
         let reason = format!("`{text}` is no digest");
         RegistryError::Network {
             origin: self.courier.origin.clone(),

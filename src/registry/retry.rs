@@ -3,9 +3,9 @@ use std::time::Duration;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// A pod that restarts is away for about this long.
-const OUTAGE: Duration = Duration::from_secs(60);
+const OUTAGE: Duration = Duration::from_mins(1);
 /// A registry that asks for more is not waited for.
-const LONGEST_ASKED: Duration = Duration::from_secs(120);
+const LONGEST_ASKED: Duration = Duration::from_mins(2);
 
 /// How often and how long a fault that may pass is waited out. The only retry in the program: every
 /// blob, manifest and request has a [`Budget`] of it.

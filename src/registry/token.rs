@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::port::Secret;
 
 /// What the token spec says where the answer says nothing.
-const DEFAULT_LIFE: Duration = Duration::from_secs(60);
+const DEFAULT_LIFE: Duration = Duration::from_mins(1);
 
 /// A token server's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use crate::port::{NetworkFault, Origin};
 /// Tokens, errors and manifests are small; nothing larger is read.
 const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
 /// Servers close idle connections after 75 s at the earliest.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 const MOST_IDLE: usize = 16;
 
 /// One request, to be sent any number of times.

@@ -90,16 +90,16 @@ pub(in crate::registry) struct Machine {
     /// Bytes that the session holds.
     pub(super) acked: u64,
     /// Bytes that the session may hold, since they were sent.
-    sent: u64,
+    pub(super) sent: u64,
     /// The most that any session has held, in whole steps: only more than this is progress.
     pub(super) reached: u64,
     /// The session was gone on with after a fault. Another fault says that it is poisoned.
-    resumed: bool,
+    pub(super) resumed: bool,
     pub(super) budget: Budget,
     pub(super) lost_sessions: u8,
     pub(super) digest_refusals: u8,
     polls: u8,
-    /// PATCHes that may still be sent: a registry that takes a byte at a time is not served for ever.
+    /// `PATCHes` that may still be sent: a registry that takes a byte at a time is not served for ever.
     patches: u64,
 }
 
@@ -108,9 +108,8 @@ impl Machine {
         let fits = size.limit.is_none_or(|limit| size.blob <= limit);
         let route = match form {
             Form::Gitea if size.blob <= SINGLE && fits => Route::Single,
-            Form::Gitea => Route::Patches(Numbering::Numbered),
             Form::Spec if fits => Route::Patches(Numbering::Streamed),
-            Form::Spec => Route::Patches(Numbering::Numbered),
+            Form::Gitea | Form::Spec => Route::Patches(Numbering::Numbered),
         };
         let half = size.limit.map_or(u64::MAX, |limit| limit / 2);
         let chunk = size.chunk.unwrap_or_else(|| CHUNK.max(size.blob / 256).min(half)).max(1);
@@ -145,7 +144,7 @@ impl Machine {
             (State::Closing(AfterClose::Reopen(broken)), _) => self.pay(Passing::Fault, broken, Next::Open),
             (_, Event::Cancelled) => self.leave(Failure::Cancelled),
             (_, Event::Hopeless) => self.leave(Failure::Hopeless),
-            (State::Fresh, _) | (State::Waiting(Next::Open), _) => self.open(),
+            (State::Fresh | State::Waiting(Next::Open), _) => self.open(),
             (State::Waiting(Next::Status), _) => self.ask_status(),
             (State::Waiting(Next::Ask(unsure)), _) => self.ask(unsure),
             (State::Opening(carried), Event::Answered(reply)) => self.opened(carried, &reply),
@@ -166,7 +165,7 @@ impl Machine {
         }
     }
 
-    fn open(&mut self) -> Action {
+    pub(super) fn open(&mut self) -> Action {
         let carried = if self.route == Route::Single { Carried::WholeBlob } else { Carried::Nothing };
         (self.session, self.acked, self.sent, self.resumed) = (None, 0, 0, false);
         self.state = State::Opening(carried);
@@ -202,7 +201,7 @@ impl Machine {
             _ => match (reply.passing, carried) {
                 (Some(_), Carried::WholeBlob) => self.ask(Unsure::Lost),
                 (Some(kind), Carried::Nothing) => self.pay_reply(kind, reply, Next::Open),
-                (None, _) => Self::end(self.out_of_quota(carried, reply)),
+                (None, _) => Self::end(Self::out_of_quota(carried, reply)),
             },
         }
     }
@@ -264,7 +263,7 @@ impl Machine {
                 }
                 self.pay_reply(kind, &reply, Next::Status)
             }
-            (_, None) => self.leave(self.out_of_quota(Carried::WholeBlob, &reply)),
+            (_, None) => self.leave(Self::out_of_quota(Carried::WholeBlob, &reply)),
         }
     }
 
@@ -283,29 +282,6 @@ impl Machine {
         }
     }
 
-    fn ask_status(&mut self) -> Action {
-        let Some(session) = self.session.clone() else { return self.open() };
-        self.state = State::AskingStatus;
-        Action::Status { session }
-    }
-
-    fn status_known(&mut self, reply: Reply) -> Action {
-        if let Some(kind) = reply.passing {
-            return self.pay_reply(kind, &reply, Next::Status);
-        }
-        let held = reply.acknowledged.unwrap_or(0);
-        if !reply.is_success() || held < self.acked || held > self.sent {
-            return if reply.status == 404 { self.lost(&reply) } else { self.renew(&reply) };
-        }
-        self.session = reply.session.or(self.session.take());
-        self.resumed = true;
-        if self.route == Route::Patches(Numbering::Streamed) {
-            self.route = Route::Patches(Numbering::Numbered);
-        }
-        self.reach(held);
-        self.advance()
-    }
-
     fn commit(&mut self, session: Session, carried: Carried) -> Action {
         self.state = State::Committing(carried);
         Action::Commit { session, carried }
@@ -320,8 +296,8 @@ impl Machine {
             }
             _ if reply.refusal == Some(Refusal::DigestInvalid) => self.digest_refused(reply),
             (504, _) => self.ask(Unsure::Storing),
-            (404, _) | (202, _) | (_, Some(_)) => self.ask(Unsure::Lost),
-            (_, None) => self.leave(self.out_of_quota(Carried::WholeBlob, reply)),
+            (404 | 202, _) | (_, Some(_)) => self.ask(Unsure::Lost),
+            (_, None) => self.leave(Self::out_of_quota(Carried::WholeBlob, reply)),
         }
     }
 

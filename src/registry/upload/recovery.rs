@@ -56,6 +56,29 @@ impl Machine {
         Self::end(Failure::Exhausted { attempts, last: spent.told(reason), status })
     }
 
+    pub(super) fn ask_status(&mut self) -> Action {
+        let Some(session) = self.session.clone() else { return self.open() };
+        self.state = State::AskingStatus;
+        Action::Status { session }
+    }
+
+    pub(super) fn status_known(&mut self, reply: Reply) -> Action {
+        if let Some(kind) = reply.passing {
+            return self.pay_reply(kind, &reply, Next::Status);
+        }
+        let held = reply.acknowledged.unwrap_or(0);
+        if !reply.is_success() || held < self.acked || held > self.sent {
+            return if reply.status == 404 { self.lost(&reply) } else { self.renew(&reply) };
+        }
+        self.session = reply.session.or(self.session.take());
+        self.resumed = true;
+        if self.route == Route::Patches(Numbering::Streamed) {
+            self.route = Route::Patches(Numbering::Numbered);
+        }
+        self.reach(held);
+        self.advance()
+    }
+
     /// The session holds `held` bytes. Only what no session had before counts as progress, and not
     /// every crumb of it: a way that breaks after a few bytes is no way.
     pub(super) fn reach(&mut self, held: u64) {
@@ -125,7 +148,7 @@ impl Machine {
     }
 
     /// Gitea's 403 without a word, at the end of an upload, is the quota.
-    pub(super) fn out_of_quota(&self, carried: Carried, reply: &Reply) -> Failure {
+    pub(super) fn out_of_quota(carried: Carried, reply: &Reply) -> Failure {
         let quota = reply.status == 403 && reply.message.is_empty() && carried == Carried::WholeBlob;
         match reply.refused() {
             Failure::Refused { status, message, .. } if quota => {
