@@ -240,6 +240,11 @@ impl Registry {
         self.shared.with(|state| state.log.iter().map(Entry::line).collect())
     }
 
+    /// Connections that were ever accepted.
+    pub(crate) fn connections(&self) -> u64 {
+        self.shared.with(|state| state.connections)
+    }
+
     /// Bytes of blobs that arrived, whatever became of them.
     pub(crate) fn bytes_received(&self) -> u64 {
         let to_uploads = |entry: &&Entry| entry.path.contains("/blobs/uploads");
