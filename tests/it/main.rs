@@ -1,5 +1,7 @@
-//! The program and its library against servers in this process.
+//! The program and its library against servers in this process, and the code against its own rules.
 
+#[cfg(test)]
+mod architecture;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
