@@ -116,6 +116,10 @@ impl Registry {
         format!("{}://{}", self.shared.scheme(), self.address())
     }
 
+    pub(crate) fn is_gitea(&self) -> bool {
+        self.shared.settings.manner.is_gitea()
+    }
+
     /// The port of [`Login::BearerElsewhere`].
     pub(crate) fn token_port(&self) -> Option<u16> {
         self.tokens.as_ref().map(|(port, _)| port.number)

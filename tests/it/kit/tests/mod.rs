@@ -4,8 +4,10 @@ mod distribution;
 mod faults;
 mod gitea;
 mod gitea_content;
+mod image;
 mod login;
 mod order;
+mod program;
 
 use serde_json::json;
 

@@ -1,0 +1,217 @@
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::registry::{PASSWORD, Registry, USER};
+
+/// One run of the program, which knows of this machine only what the test says: no environment, a home of its
+/// own, no cluster, no engine.
+pub(crate) struct Program {
+    command: Command,
+    home: TempDir,
+    input: Vec<u8>,
+    limit: Duration,
+}
+
+/// A run that is still going on.
+pub(crate) struct Running {
+    child: Child,
+    home: TempDir,
+    limit: Duration,
+}
+
+/// What the user saw.
+#[derive(Debug, Clone)]
+pub(crate) struct Ran {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// `None` after a signal.
+    pub(crate) code: Option<i32>,
+    home: PathBuf,
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        Self::called(Path::new(env!("CARGO_BIN_EXE_idpbuilder-push")))
+    }
+
+    /// Another program, or this one under another name.
+    pub(crate) fn called(path: &Path) -> Self {
+        let home = tempfile::Builder::new().prefix("it-home-").tempdir().unwrap();
+        let mut command = Command::new(path);
+        let temporary = home.path().join("tmp");
+        fs::create_dir(&temporary).unwrap();
+        command.env_clear().env("HOME", home.path()).env("TMPDIR", temporary).env("PATH", "/usr/bin:/bin");
+        let nowhere = format!("unix://{}/no-docker.sock", home.path().display());
+        command.env("DOCKER_HOST", &nowhere).env("CONTAINER_HOST", nowhere).current_dir(home.path());
+        Self { command, home, input: Vec::new(), limit: Duration::from_mins(1) }
+    }
+
+    /// `push` to this registry, over TLS if it has a certificate for `localhost`; on Gitea as its first user.
+    pub(crate) fn push_to(registry: &Registry) -> Self {
+        let program = Self::new().arg("push");
+        let pem = registry.certificate_pem();
+        let program = if pem.is_empty() {
+            program.args(["--registry", &registry.address(), "--plain-http"])
+        } else {
+            let file = program.home().join("ca.pem");
+            fs::write(&file, pem).unwrap();
+            program.args(["--registry", &format!("localhost:{}", registry.port())]).arg("--ca-file").arg(file)
+        };
+        if registry.is_gitea() { program.login(USER, PASSWORD) } else { program }
+    }
+
+    /// The password goes through standard input.
+    pub(crate) fn login(self, user: &str, password: &str) -> Self {
+        self.args(["--username", user, "--password-stdin"]).input(password)
+    }
+
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    pub(crate) fn arg(self, argument: impl AsRef<OsStr>) -> Self {
+        self.args([argument])
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What standard input holds; empty otherwise.
+    pub(crate) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = bytes.into();
+        self
+    }
+
+    pub(crate) fn current_dir(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// A minute, unless it is said otherwise.
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Where a configuration can be put before the run.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn run(self) -> Ran {
+        self.start().wait()
+    }
+
+    pub(crate) fn start(mut self) -> Running {
+        let file = |name: &str| File::create(self.home.path().join(name)).unwrap();
+        // Standard input is a file: a program that does not read it leaves no writer behind.
+        file("stdin").write_all(&self.input).unwrap();
+        let input = File::open(self.home.path().join("stdin")).unwrap();
+        self.command.stdin(Stdio::from(input)).stdout(file("stdout")).stderr(file("stderr"));
+        let child = self.command.spawn().unwrap();
+        Running { child, home: self.home, limit: self.limit }
+    }
+}
+
+impl Running {
+    /// For `kill`.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said on standard error by now.
+    pub(crate) fn stderr(&self) -> String {
+        read(self.home.path(), "stderr")
+    }
+
+    /// Sends a signal by its name, `INT` or `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "the program is gone already");
+    }
+
+    /// Panics when the program is not done within its limit.
+    pub(crate) fn wait(mut self) -> Ran {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if began.elapsed() > self.limit {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+                panic!("still running after {:?}:\n{}", self.limit, self.stderr());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let home = self.home.path();
+        let (stdout, stderr) = (read(home, "stdout"), read(home, "stderr"));
+        Ran { stdout, stderr, code: status.code(), home: home.to_owned() }
+    }
+}
+
+fn read(home: &Path, name: &str) -> String {
+    String::from_utf8_lossy(&fs::read(home.join(name)).unwrap()).into_owned()
+}
+
+impl Ran {
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Each of these is in the standard error.
+    pub(crate) fn says(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "`{part}` is missing:\n{self}");
+        }
+        self
+    }
+}
+
+/// The form of a snapshot: exit code and both streams, with the home folder as `[HOME]`.
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = self.code.map_or_else(|| "by a signal".to_owned(), |code| code.to_string());
+        let text = format!("exit: {code}\n----- stdout\n{}----- stderr\n{}", self.stdout, self.stderr);
+        f.write_str(&text.replace(&*self.home.to_string_lossy(), "[HOME]"))
+    }
+}
+
+/// What differs from run to run: ports, temporary paths, times and speeds.
+pub(crate) const FILTERS: &[(&str, &str)] = &[
+    (r"(127\.0\.0\.1|localhost|\[::1\]):\d{4,5}", "$1:[PORT]"),
+    (r"[^\s`'\x22=]*/\.?it-\w+-\w{6}", "[TEMP]"),
+    (r"\d+(\.\d+)? ?[KMG]?i?B/s", "[SPEED]"),
+    (r"\b\d+(\.\d+)? ?(ms|min|s)\b", "[TIME]"),
+    (r"\b\d{4}-\d\d-\d\dT[\d:.]+Z", "[DATE]"),
+];
+
+/// Compares what a run showed with the snapshot beside it: `assert_ran!(ran, @"...")`.
+macro_rules! assert_ran {
+    ($ran:expr $(, $snapshot:tt $text:literal)?) => {
+        ::insta::with_settings!({ filters => $crate::kit::program::FILTERS.to_vec() }, {
+            ::insta::assert_snapshot!($ran.to_string() $(, $snapshot $text)?)
+        })
+    };
+}
+
+pub(crate) use assert_ran;
+
+/// The arguments, one space between two.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arguments: Vec<_> = self.command.get_args().map(OsStr::to_string_lossy).collect();
+        f.write_str(&arguments.join(" "))
+    }
+}
