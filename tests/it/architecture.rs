@@ -68,7 +68,7 @@ fn followed_by(tokens: &[Token], words: &[&str]) -> Vec<usize> {
     tokens.windows(words.len()).filter(fits).map(|window| window[0].line).collect()
 }
 
-fn outside_cli(source: &&Source) -> bool {
+fn outside_cli(source: &Source) -> bool {
     floor(first(&source.module)) != Floor::CommandLine
 }
 
@@ -152,7 +152,7 @@ fn traits(tokens: &[Token]) -> Vec<(String, usize)> {
 #[test]
 fn only_the_command_line_reads_the_environment() {
     let sources = Source::all();
-    let read = sources.iter().filter(outside_cli).flat_map(|source| {
+    let read = sources.iter().filter(|source| outside_cli(source)).flat_map(|source| {
         let lines = followed_by(&source.own_tokens(), &["env", "::"]);
         lines.into_iter().map(move |line| format!("{}:{line}", source.path))
     });
@@ -173,7 +173,7 @@ fn nothing_prints_but_through_the_terminal_of_the_command_line() {
         for name in ["print", "println", "eprint", "eprintln", "dbg"] {
             note(&[name, "!"]);
         }
-        if outside_cli(&source) {
+        if outside_cli(source) {
             note(&["stdout", "("]);
             note(&["stderr", "("]);
         }

@@ -80,21 +80,16 @@ impl Source {
                 }
                 "mod" if self.text(at + 2) == "{" => inline.push((self.text(at + 1).to_owned(), depth + 1)),
                 word => {
-                    let in_use =
-                        word == "use" || (self.text(at + 1) == "::" && self.begins_here(at, word, modules));
-                    if in_use {
-                        let start = if word == "use" { at + 1 } else { at };
-                        let mut paths = Vec::new();
-                        at = self.tree(start, &[], word == "use", &mut paths) - 1;
-                        let here: Vec<String> = self
-                            .module
-                            .iter()
-                            .cloned()
-                            .chain(inline.iter().map(|(name, _)| name.clone()))
-                            .collect();
-                        let absolute = paths.iter().filter_map(|path| absolute(path, &here, modules));
-                        found.extend(absolute.map(|path| (token.line, path)));
+                    let mut paths = Vec::new();
+                    if word == "use" {
+                        at = self.tree(at + 1, &[], Place::Use, &mut paths) - 1;
+                    } else if self.begins_here(at, modules) {
+                        at = self.tree(at, &[], Place::Code, &mut paths) - 1;
                     }
+                    let names = inline.iter().map(|(name, _)| name);
+                    let here: Vec<String> = self.module.iter().chain(names).cloned().collect();
+                    let absolute = paths.iter().filter_map(|path| absolute(path, &here, modules));
+                    found.extend(absolute.map(|path| (token.line, path)));
                 }
             }
             at += 1;
@@ -106,28 +101,32 @@ impl Source {
         self.tokens.get(at).map_or("", |token| token.text.as_str())
     }
 
-    fn begins_here(&self, at: usize, word: &str, modules: &[String]) -> bool {
+    /// Whether a path of this crate begins at this token.
+    fn begins_here(&self, at: usize, modules: &[String]) -> bool {
+        let word = self.text(at);
         let first = at == 0 || !["::", "."].contains(&self.text(at - 1));
         let root_word = ["crate", "self", "super", "idpbuilder_push"].contains(&word);
-        first && (root_word || (self.module.is_empty() && modules.iter().any(|module| module == word)))
+        first
+            && self.text(at + 1) == "::"
+            && (root_word || (self.module.is_empty() && modules.iter().any(|module| module == word)))
     }
 
     /// Reads one tree of a `use` line, or one path elsewhere, and returns where it ends.
-    fn tree(&self, mut at: usize, prefix: &[String], in_use: bool, paths: &mut Vec<Vec<String>>) -> usize {
+    fn tree(&self, mut at: usize, prefix: &[String], place: Place, paths: &mut Vec<Vec<String>>) -> usize {
         let mut path = prefix.to_vec();
         loop {
             match self.text(at) {
                 "::" => {}
-                "{" if in_use => {
+                "{" if place == Place::Use => {
                     at += 1;
                     while self.text(at) != "}" && !self.text(at).is_empty() {
-                        at = self.tree(at, &path, true, paths);
+                        at = self.tree(at, &path, place, paths);
                         at += usize::from(self.text(at) == ",");
                     }
                     return at + 1;
                 }
-                "*" if in_use => path.push("*".to_owned()),
-                "as" if in_use => at += 1,
+                "*" if place == Place::Use => path.push("*".to_owned()),
+                "as" if place == Place::Use => at += 1,
                 word if is_word(word) && (path.len() == prefix.len() || self.text(at - 1) == "::") => {
                     path.push(word.to_owned());
                 }
@@ -139,6 +138,13 @@ impl Source {
             at += 1;
         }
     }
+}
+
+/// Where a path stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Use,
+    Code,
 }
 
 /// From the crate's root; nothing for paths into other crates.
@@ -225,8 +231,8 @@ fn quoted(text: &str) -> Option<usize> {
     }
     for prefix in ["", "b"] {
         let Some(body) = text.strip_prefix(prefix) else { continue };
-        if body.starts_with('"') {
-            return Some(prefix.len() + 1 + escaped_until(&body[1..], '"')?);
+        if let Some(rest) = body.strip_prefix('"') {
+            return Some(prefix.len() + 1 + escaped_until(rest, '"')?);
         }
         // A lifetime has no second quote where a character has it.
         let character = body

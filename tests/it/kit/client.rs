@@ -135,10 +135,10 @@ impl Client {
         for (name, value) in
             headers.iter().copied().chain(self.authorization.as_deref().map(|value| ("Authorization", value)))
         {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         if !headers.iter().any(|(name, _)| *name == "Transfer-Encoding") {
-            head.push_str(&format!("Content-Length: {length}\r\n"));
+            head.extend(["Content-Length: ", &length.to_string(), "\r\n"]);
         }
         self.wire.write_all(format!("{head}\r\n").as_bytes())?;
         self.wire.flush()

@@ -151,7 +151,7 @@ pub(crate) fn index_layout(folder: &Path, tag: &str, images: &[Image]) -> Blob {
     let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors });
     let index = Blob { media_type: INDEX, bytes: index.to_string().into_bytes() };
     add_blob(&mut files, &index);
-    finish_layout(&mut files, vec![named(index.descriptor(), tag)]);
+    finish_layout(&mut files, &[named(index.descriptor(), tag)]);
     write_folder(folder, &files);
     index
 }
@@ -163,7 +163,7 @@ pub(crate) fn layout_files(images: &[Image]) -> BTreeMap<String, Vec<u8>> {
     for image in images {
         descriptors.push(named(add_image(&mut files, image), image.tag()));
     }
-    finish_layout(&mut files, descriptors);
+    finish_layout(&mut files, &descriptors);
     files
 }
 
@@ -185,7 +185,7 @@ fn add_blob(files: &mut BTreeMap<String, Vec<u8>>, blob: &Blob) {
     files.insert(format!("blobs/sha256/{}", hash(&blob.bytes)), blob.bytes.clone());
 }
 
-fn finish_layout(files: &mut BTreeMap<String, Vec<u8>>, manifests: Vec<Value>) {
+fn finish_layout(files: &mut BTreeMap<String, Vec<u8>>, manifests: &[Value]) {
     let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
     files.insert("index.json".to_owned(), index.to_string().into_bytes());
     let version = json!({ "imageLayoutVersion": "1.0.0" });

@@ -33,10 +33,7 @@ fn action(head: &Head, route: &Route) -> &'static str {
 
 fn by_password(shared: &Shared, head: &Head, route: &Route) -> Result<Caller, Answer> {
     let challenge = || refused(401).with("WWW-Authenticate", r#"Basic realm="Registry Realm""#);
-    let caller = match login::claim(shared, head) {
-        Claim::Caller(caller @ Caller::User { .. }) => caller,
-        _ => return Err(challenge()),
-    };
+    let Claim::Caller(caller) = login::claim(shared, head) else { return Err(challenge()) };
     let Caller::User { name, .. } = &caller else { return Err(challenge()) };
     let denied = route.repository().filter(|repository| {
         let settings = &shared.settings;
@@ -57,7 +54,7 @@ fn by_token(shared: &Shared, head: &Head, route: &Route) -> Result<Caller, Answe
     let action = action(head, route);
     if let Some(repository) = route.repository() {
         let actions = if action == "push" { "pull,push" } else { action };
-        challenge.push_str(&format!(r#",scope="repository:{repository}:{actions}""#));
+        challenge.extend([r#",scope="repository:"#, repository, ":", actions, "\""]);
     }
     let error = match login::claim(shared, head) {
         Claim::Caller(Caller::Granted(grants)) => {
@@ -103,7 +100,7 @@ pub(super) fn oauth(shared: &Shared, body: &[u8]) -> Answer {
         _ => false,
     });
     let Some(user) = user else { return Answer::json(400, &json!({ "error": "invalid_grant" })) };
-    let caller = Caller::User { name: user.name.clone(), scope: Scope::WritePackages };
+    let caller = Caller::User { name: user.name.clone(), scope: Scope::Write };
     let grants = grants(shared, &caller, field("scope").split(' '));
     let token = login::issue(shared, Caller::Granted(grants));
     Answer::json(

@@ -26,6 +26,13 @@ pub(super) enum After {
     Reset,
 }
 
+/// Which of the ports was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Registry,
+    Tokens,
+}
+
 pub(super) struct Exchange<'a> {
     pub(super) shared: Arc<Shared>,
     pub(super) head: Head,
@@ -35,6 +42,7 @@ pub(super) struct Exchange<'a> {
     body: Body,
     /// Its place in the log.
     number: usize,
+    role: Role,
 }
 
 impl<'a> Exchange<'a> {
@@ -47,12 +55,14 @@ impl<'a> Exchange<'a> {
     ) -> Result<Self, String> {
         let body = Body::of(&head)?;
         let number = shared.with(|state| state.enter(&head, client));
-        Ok(Self { shared, head, occupied: None, caller: Caller::Anonymous, connection, body, number })
+        let (occupied, caller, role) = (None, Caller::Anonymous, Role::Registry);
+        Ok(Self { shared, head, occupied, caller, connection, body, number, role })
     }
 
-    /// The entry is of the other origin, which gives out tokens and nothing else.
-    pub(super) fn elsewhere(self) -> Self {
-        self.note(|entry| entry.elsewhere = true);
+    /// The request came to this port. The one for tokens gives out tokens and nothing else.
+    pub(super) fn at(mut self, role: Role) -> Self {
+        self.role = role;
+        self.note(|entry| entry.elsewhere = role == Role::Tokens);
         self
     }
 
@@ -148,7 +158,7 @@ impl<'a> Exchange<'a> {
             Fault::StopReading(bytes) => self.body.cut_after(*bytes, Cut::StopReading),
             Fault::DamagedBody => self.body.damage = true,
             Fault::LoseBlob(repository, digest) => {
-                self.shared.with(|state| state.store.lose(repository, digest))
+                self.shared.with(|state| state.store.lose(repository, digest));
             }
             Fault::ForgetSessions => self.shared.with(|state| state.store.sessions.clear()),
             Fault::RevokeTokens => self.shared.with(|state| state.tokens.clear()),
@@ -183,8 +193,12 @@ impl<'a> Exchange<'a> {
             return Ok(refusal);
         }
         let route = Route::of(&self.head.path);
-        if route == Route::Token {
-            return login::token(self).await;
+        let gives_tokens = self.shared.token_port.is_none() || self.role == Role::Tokens;
+        match route {
+            Route::Token if gives_tokens => return login::token(self).await,
+            Route::Token => return Ok(Answer::text(404, "tokens are given out elsewhere")),
+            _ if self.role == Role::Tokens => return Ok(Answer::text(404, "only tokens are given out here")),
+            _ => {}
         }
         match login::admit(&self.shared, &self.head, &route) {
             Ok(caller) => self.caller = caller,

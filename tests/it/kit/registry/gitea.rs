@@ -54,7 +54,7 @@ fn may_read(settings: &Settings, caller: &Caller, repository: &str) -> bool {
 
 fn may_write(settings: &Settings, caller: &Caller, repository: &str) -> bool {
     match caller {
-        Caller::User { name, scope: Scope::WritePackages } => {
+        Caller::User { name, scope: Scope::Write } => {
             login::may_write(settings, name, &repository_name(repository))
         }
         _ => false,
@@ -91,7 +91,7 @@ fn unauthorized(shared: &Shared, head: &Head) -> Answer {
 pub(super) fn token(shared: &Shared, head: &Head) -> Answer {
     let caller = match login::claim(shared, head) {
         Claim::Nothing => Caller::Ghost,
-        Claim::Caller(Caller::User { scope: Scope::NoPackages, .. }) | Claim::Wrong => {
+        Claim::Caller(Caller::User { scope: Scope::Nothing, .. }) | Claim::Wrong => {
             return if shared.settings.manner == Manner::Gitea124 {
                 Answer::text(401, "authGroup.Verify")
             } else {

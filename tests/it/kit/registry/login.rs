@@ -98,7 +98,7 @@ fn basic(settings: &Settings, encoded: &str) -> Option<Caller> {
     let (name, password) = pair.split_once(':')?;
     let known = user(settings, name).filter(|user| user.password == password);
     if let Some(user) = known {
-        return Some(Caller::User { name: user.name.clone(), scope: Scope::WritePackages });
+        return Some(Caller::User { name: user.name.clone(), scope: Scope::Write });
     }
     // Gitea: an access token is the password, or the user name with an empty password.
     let token = if password.is_empty() { name } else { password };

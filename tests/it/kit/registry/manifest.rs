@@ -97,8 +97,12 @@ impl Put<'_> {
         self.settings.manner.is_gitea()
     }
 
+    fn is_index(&self) -> bool {
+        INDEXES.contains(&self.media_type.as_str())
+    }
+
     fn decide(&self, state: &mut State) -> Answer {
-        let is_index = INDEXES.contains(&self.media_type.as_str());
+        let is_index = self.is_index();
         let fields = |names: &[&str]| names.iter().all(|name| self.json.get(name).is_some());
         if self.json.get("schemaVersion") != Some(&Value::from(2)) {
             return invalid("schemaVersion is not 2");
@@ -113,7 +117,7 @@ impl Put<'_> {
         } else {
             self.refused_image(state, &children)
         };
-        refusal.or_else(|| self.refused_digest()).unwrap_or_else(|| self.store(state, is_index, &children))
+        refusal.or_else(|| self.refused_digest()).unwrap_or_else(|| self.store(state, &children))
     }
 
     /// The configuration and the layers.
@@ -194,13 +198,13 @@ impl Put<'_> {
             .then(|| Answer::refused(400, "DIGEST_INVALID", "provided digest did not match uploaded content"))
     }
 
-    fn store(&self, state: &mut State, is_index: bool, children: &[Child]) -> Answer {
+    fn store(&self, state: &mut State, children: &[Child]) -> Answer {
         let digest = if is_digest(&self.reference) && !self.gitea() {
             self.reference.clone()
         } else {
             sha256(&self.bytes)
         };
-        let blobs: BTreeSet<String> = if is_index {
+        let blobs: BTreeSet<String> = if self.is_index() {
             BTreeSet::new()
         } else {
             children.iter().map(|child| child.digest.clone()).collect()

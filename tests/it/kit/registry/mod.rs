@@ -35,6 +35,7 @@ pub(crate) use settings::{Login, Manner, Scope, Settings, User};
 pub(crate) use state::Greeting;
 pub(crate) use store::sha256;
 
+use exchange::Role;
 use server::{Listening, Port};
 use state::Shared;
 
@@ -71,7 +72,8 @@ impl Registry {
         Settings::new(Manner::Gitea)
     }
 
-    pub(crate) fn new(manner: Manner) -> Settings {
+    /// Of another version, for instance.
+    pub(crate) fn of(manner: Manner) -> Settings {
         Settings::new(manner)
     }
 
@@ -80,12 +82,12 @@ impl Registry {
         let port = Port::reserve()?;
         let listener = port.listen(settings.receive_buffer)?;
         let token_port = if settings.login == Login::BearerElsewhere { Some(Port::reserve()?) } else { None };
-        let shared = Shared::new(settings, port.number, token_port.as_ref().map(|port| port.number));
+        let shared = Shared::new(settings, token_port.as_ref().map(|port| port.number));
         let shared = Arc::new(shared);
-        let listening = Listening::start(&runtime, listener, &shared, false)?;
+        let listening = Listening::start(&runtime, listener, &shared, Role::Registry)?;
         let tokens = match token_port {
             Some(port) => {
-                let listening = Listening::start(&runtime, port.listen(None)?, &shared, true)?;
+                let listening = Listening::start(&runtime, port.listen(None)?, &shared, Role::Tokens)?;
                 Some((port, listening))
             }
             None => None,
@@ -164,8 +166,9 @@ impl Registry {
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(runtime) = self.runtime.as_ref().filter(|_| listening.is_none()) else { return };
         let listener = self.port.listen(self.shared.settings.receive_buffer).expect("the port was kept");
-        *listening =
-            Some(Listening::start(runtime, listener, &self.shared, false).expect("a socket of ours"));
+        *listening = Some(
+            Listening::start(runtime, listener, &self.shared, Role::Registry).expect("a socket of ours"),
+        );
     }
 
     /// Resets every connection that there is, whatever it is doing.

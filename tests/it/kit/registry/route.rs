@@ -55,23 +55,20 @@ impl Route {
 
 /// `<name>` of the distribution spec 1.1.
 pub(super) fn is_name(name: &str) -> bool {
-    name.len() <= 255 && name.split('/').all(|part| is_part(part, &["_", ".", "__"], true))
+    let separator = |text: &str| ["_", ".", "__"].contains(&text) || text.bytes().all(|byte| byte == b'-');
+    name.len() <= 255 && name.split('/').all(|part| is_part(part, separator))
 }
 
 /// What Gitea takes for an image: single separators only.
 pub(super) fn is_gitea_name(name: &str) -> bool {
-    name.split('/').all(|part| is_part(part, &["_", ".", "-"], false))
+    name.split('/').all(|part| is_part(part, |text| ["_", ".", "-"].contains(&text)))
 }
 
-/// Letters and digits, with one of these separators (or any number of hyphens) between them.
-fn is_part(part: &str, separators: &[&str], hyphens: bool) -> bool {
+/// Letters and digits, with separators between them.
+fn is_part(part: &str, is_separator: impl Fn(&str) -> bool) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let mut words = part.split(|c: char| !plain(c)).filter(|word| !word.is_empty());
     let mut between = part.split(plain).filter(|between| !between.is_empty());
-    let ends = part.starts_with(plain) && part.ends_with(plain);
-    ends && words.next().is_some()
-        && between
-            .all(|found| separators.contains(&found) || (hyphens && found.bytes().all(|byte| byte == b'-')))
+    part.starts_with(plain) && part.ends_with(plain) && between.all(is_separator)
 }
 
 /// `<reference>` of the distribution spec 1.1, as a tag.

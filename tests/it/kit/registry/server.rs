@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::exchange::{After, Exchange};
+use super::exchange::{After, Exchange, Role};
 use super::http::{Answer, Head};
 use super::state::{Greeting, Shared};
 use super::wire::Connection;
@@ -64,12 +64,12 @@ impl Listening {
         runtime: &Runtime,
         listener: std::net::TcpListener,
         shared: &Arc<Shared>,
-        elsewhere: bool,
+        role: Role,
     ) -> io::Result<Self> {
         let _context = runtime.enter();
         let listener = TcpListener::from_std(listener)?;
         let tls = shared.settings.certificate.as_ref().map(super::certificate::Certificate::acceptor);
-        Ok(Self(runtime.spawn(accept(listener, Arc::clone(shared), tls, elsewhere))))
+        Ok(Self(runtime.spawn(accept(listener, Arc::clone(shared), tls, role))))
     }
 
     /// Returns when the port refuses connections.
@@ -81,7 +81,7 @@ impl Listening {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>, elsewhere: bool) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>, role: Role) {
     while let Ok((tcp, _)) = listener.accept().await {
         tcp.set_nodelay(true).ok();
         let killed = Arc::new(Notify::new());
@@ -95,7 +95,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAccep
             match greeting {
                 Some(Greeting::Reset) => _ = tcp.set_zero_linger(),
                 Some(Greeting::Silence) => killed.notified().await,
-                None => greet(tcp, tls, &shared, (client, elsewhere), &killed).await,
+                None => greet(tcp, tls, &shared, (client, role), &killed).await,
             }
             shared.with(|state| state.live.remove(&client));
         });
@@ -106,7 +106,7 @@ async fn greet(
     tcp: TcpStream,
     tls: Option<TlsAcceptor>,
     shared: &Arc<Shared>,
-    client: (u64, bool),
+    client: (u64, Role),
     killed: &Notify,
 ) {
     let mut connection = match tls {
@@ -128,7 +128,7 @@ async fn greet(
 }
 
 /// Answers one request after another until the connection ends, and says how it ends.
-async fn serve(shared: &Arc<Shared>, connection: &mut Connection, (client, elsewhere): (u64, bool)) -> After {
+async fn serve(shared: &Arc<Shared>, connection: &mut Connection, (client, role): (u64, Role)) -> After {
     let most = shared.settings.requests_per_connection.unwrap_or(u32::MAX);
     for _ in 0..most {
         let Some(bytes) = connection.head().await else { return After::Close };
@@ -138,8 +138,7 @@ async fn serve(shared: &Arc<Shared>, connection: &mut Connection, (client, elsew
         };
         let wants_close = head.wants_close();
         let exchange = match Exchange::begin(Arc::clone(shared), connection, head, client) {
-            Ok(exchange) if elsewhere => exchange.elsewhere(),
-            Ok(exchange) => exchange,
+            Ok(exchange) => exchange.at(role),
             Err(error) => return refuse(shared, connection, error).await,
         };
         match exchange.run().await {

@@ -37,9 +37,9 @@ pub(crate) enum Login {
 /// What an access token of Gitea is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    WritePackages,
-    ReadPackages,
-    NoPackages,
+    Write,
+    Read,
+    Nothing,
 }
 
 /// Somebody who can log in. May write everywhere, unless it is said otherwise.

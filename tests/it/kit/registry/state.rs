@@ -15,7 +15,6 @@ use super::store::{Before, Store};
 
 pub(super) struct Shared {
     pub(super) settings: Settings,
-    pub(super) port: u16,
     /// Where tokens are given out, when it is not here.
     pub(super) token_port: Option<u16>,
     state: Mutex<State>,
@@ -75,8 +74,8 @@ impl State {
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings, port: u16, token_port: Option<u16>) -> Self {
-        Self { settings, port, token_port, state: Mutex::default() }
+    pub(super) fn new(settings: Settings, token_port: Option<u16>) -> Self {
+        Self { settings, token_port, state: Mutex::default() }
     }
 
     /// Never held across an await.
@@ -188,11 +187,11 @@ impl Occupied {
 
     /// The request has come to its end.
     pub(super) fn leave(mut self) {
-        self.release(true);
+        self.release(End::Answered);
         self.what = What::Session(String::new());
     }
 
-    fn release(&mut self, answered: bool) {
+    fn release(&mut self, end: End) {
         let settings = &self.shared.settings;
         let (gitea, nginx) = (settings.manner.is_gitea(), settings.nginx);
         self.shared.with(|state| match &self.what {
@@ -203,8 +202,8 @@ impl Occupied {
             }
             What::Session(id) => {
                 let Some(session) = state.store.sessions.get_mut(id) else { return };
-                (session.busy, session.was_cut) = (None, !answered);
-                let Some(before) = self.before.take().filter(|_| !answered) else { return };
+                (session.busy, session.was_cut) = (None, end == End::Cut);
+                let Some(before) = self.before.take().filter(|_| end == End::Cut) else { return };
                 // Gitea's file has the bytes, its database does not; nginx hands nothing on before it has all.
                 let grew = session.len() > before.len();
                 if gitea {
@@ -220,8 +219,14 @@ impl Occupied {
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        self.release(false);
+        self.release(End::Cut);
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Answered,
+    Cut,
 }
 
 enum Taken {

@@ -196,5 +196,5 @@ pub(super) fn digest_like(example: &str, bytes: &[u8]) -> Option<String> {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

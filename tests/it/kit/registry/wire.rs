@@ -178,7 +178,6 @@ impl Body {
     async fn measure(&mut self, connection: &mut Connection) -> Result<u64, Cut> {
         match self.left {
             Left::Nothing => Ok(0),
-            Left::Length(left) => Ok(left),
             Left::Chunk(0) => {
                 let line = connection.line().await.ok_or(Cut::Client)?;
                 let digits = line.split(';').next().unwrap_or_default();
@@ -190,7 +189,7 @@ impl Body {
                 }
                 Ok(size)
             }
-            Left::Chunk(left) => Ok(left),
+            Left::Length(left) | Left::Chunk(left) => Ok(left),
         }
     }
 

@@ -94,7 +94,7 @@ fn a_blob_goes_up_in_one_post() {
 
 #[test]
 fn the_older_distribution_ignores_the_body_of_a_post() {
-    let registry = Registry::new(Manner::Distribution2).start();
+    let registry = Registry::of(Manner::Distribution2).start();
     let mut client = Client::of(&registry);
     let digest = sha256(b"hello");
     let target = format!("/v2/web/blobs/uploads/?digest={digest}");
@@ -121,12 +121,7 @@ fn a_mount_needs_a_repository_that_has_the_blob() {
 fn a_sha512_blob_is_checked_by_its_own_algorithm() {
     let (_registry, mut client) = start();
     let opened = client.post("/v2/web/blobs/uploads/");
-    let hash: String = ring::digest::digest(&ring::digest::SHA512, b"hello")
-        .as_ref()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    assert_eq!(client.put(&format!("{}&digest=sha512:{hash}", opened.location()), b"hello").status, 201);
+    assert_eq!(client.put(&format!("{}&digest={SHA512_OF_HELLO}", opened.location()), b"hello").status, 201);
 }
 
 #[test]
@@ -222,6 +217,12 @@ fn a_short_chunk_must_be_the_last() {
     assert_eq!(client.patch(short.location(), Some("6-9"), b"more").status, 416);
     let digest = sha256(b"fourtw");
     assert_eq!(client.put(&format!("{}&digest={digest}", short.location()), b"").status, 201);
+}
+
+#[test]
+fn a_manifest_that_is_too_large_is_refused() {
+    let registry = Registry::distribution().manifest_limit(100).start();
+    assert_eq!(put_manifest(&mut Client::of(&registry), "web", "1", &manifest_of(&[])).status, 413);
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn the_older_gitea_fails_on_a_configuration_that_is_no_json() {
         json!({ "schemaVersion": 2, "config": config, "layers": [] }).to_string().into_bytes()
     };
     let put = |manner: Manner| {
-        let registry = Registry::new(manner).start();
+        let registry = Registry::of(manner).start();
         let token = administrator(&registry).get("/v2/token").json()["token"].as_str().unwrap().to_owned();
         let mut client = Client::of(&registry).bearer(&token);
         post_blob(&mut client, "giteaadmin/web", b"no json");

@@ -39,7 +39,7 @@ fn gitea_challenges_with_bearer_and_with_basic() {
     let bearer = format!(r#"Bearer realm="{realm}",service="container_registry",scope="*""#);
     assert_eq!(challenges(&reply)[0], bearer);
     assert!(challenges(&reply)[1].starts_with("Basic "));
-    let older = Registry::new(Manner::Gitea124).start();
+    let older = Registry::of(Manner::Gitea124).start();
     assert_eq!(challenges(&Client::of(&older).get("/v2/")).len(), 1);
 }
 
@@ -74,7 +74,7 @@ fn a_wrong_password_is_refused_everywhere() {
     let mut client = Client::of(&registry).basic(USER, "wrong");
     assert_eq!(client.get("/v2/token").status, 401);
     assert_eq!(client.post(UPLOADS).status, 401);
-    let older = Registry::new(Manner::Gitea124).start();
+    let older = Registry::of(Manner::Gitea124).start();
     let reply = Client::of(&older).basic(USER, "wrong").get("/v2/token");
     assert_eq!((reply.status, reply.header("content-type")), (401, Some("text/plain; charset=utf-8")));
     assert_eq!(challenges(&reply), [""; 0]);
@@ -83,7 +83,7 @@ fn a_wrong_password_is_refused_everywhere() {
 #[test]
 fn a_password_alone_does_everything_but_ping_the_older_gitea() {
     let statuses = |manner: Manner| {
-        let registry = Registry::new(manner).start();
+        let registry = Registry::of(manner).start();
         let mut client = administrator(&registry);
         (client.get("/v2/").status, client.post(UPLOADS).status, client.head("/v2/").status)
     };
@@ -94,9 +94,9 @@ fn a_password_alone_does_everything_but_ping_the_older_gitea() {
 #[test]
 fn an_access_token_is_a_password_or_a_user_name() {
     let user = User::new("dev", "made-up")
-        .access_token("made-up-write", Scope::WritePackages)
-        .access_token("made-up-read", Scope::ReadPackages)
-        .access_token("made-up-none", Scope::NoPackages);
+        .access_token("made-up-write", Scope::Write)
+        .access_token("made-up-read", Scope::Read)
+        .access_token("made-up-none", Scope::Nothing);
     let registry = Registry::gitea().user(user).start();
     let post = |name: &str, password: &str| {
         Client::of(&registry).basic(name, password).post("/v2/dev/web/blobs/uploads/").status
@@ -214,9 +214,9 @@ fn bearer_gives_no_more_than_the_rights() {
 
 #[test]
 fn an_identity_token_is_exchanged_by_post() {
-    let user = User::new("dev", "made-up").access_token("made-up-identity", Scope::WritePackages);
+    let user = User::new("dev", "made-up").access_token("made-up-identity", Scope::Write);
     let registry = Registry::distribution().login(Login::Bearer).user(user).start();
-    let mut exchange = |token: &str| {
+    let exchange = |token: &str| {
         let form =
             format!("grant_type=refresh_token&refresh_token={token}&scope=repository%3Aweb%3Apull%2Cpush");
         Client::of(&registry).ask("POST", "/token", &[], form.as_bytes()).unwrap()

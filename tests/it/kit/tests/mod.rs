@@ -17,6 +17,10 @@ use super::registry::{PASSWORD, Registry, USER, sha256};
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
+/// What `printf hello | sha512sum` says.
+const SHA512_OF_HELLO: &str = "sha512:9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca7\
+                               2323c3d99ba5c11d7c7acc6e14b8c5da0c4663475c2e5c3adef46f73bcdec043";
+
 /// A client of a Gitea with its user's password.
 fn administrator(registry: &Registry) -> Client {
     Client::of(registry).basic(USER, PASSWORD)
