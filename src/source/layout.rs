@@ -14,8 +14,8 @@ use crate::port::{Content, Found, FoundImage, SourceError};
 
 /// Whether a folder has the form of an OCI layout, whole or not.
 pub(super) fn is_layout(folder: &Path) -> bool {
-    let is_there = |name: &str| folder.join(name).symlink_metadata().is_ok();
-    is_there("oci-layout") || (is_there("index.json") && is_there("blobs"))
+    let is_file = |name: &str| folder.join(name).metadata().is_ok_and(|meta| !meta.is_dir());
+    is_file("oci-layout") || (is_file("index.json") && folder.join("blobs").is_dir())
 }
 
 /// The images of an OCI layout in a folder.

@@ -40,6 +40,8 @@ enum Entry {
 pub(super) struct TarIndex {
     file: Arc<SourceFile>,
     entries: HashMap<Vec<u8>, Entry>,
+    /// Entries that nobody can ask for are counted as well.
+    count: usize,
     notes: Vec<String>,
 }
 
@@ -49,7 +51,7 @@ impl TarIndex {
     /// # Errors
     /// `Damaged` when a header is not one, a body ends early, or a bound is crossed.
     pub(super) fn read(file: &Arc<SourceFile>) -> Result<Self, SourceError> {
-        let mut index = Self { file: Arc::clone(file), entries: HashMap::new(), notes: Vec::new() };
+        let mut index = Self { file: Arc::clone(file), entries: HashMap::new(), count: 0, notes: Vec::new() };
         let mut walk = Walk::new(file);
         let mut names = 0;
         let mut unknown = None;
@@ -61,6 +63,7 @@ impl TarIndex {
             if !is_known(entry.kind) {
                 unknown.get_or_insert_with(|| shown_bytes(&entry.name));
             }
+            index.count += 1;
             index.add(entry);
         }
         if let Some(name) = unknown {
@@ -139,7 +142,7 @@ impl TarIndex {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.count == 0
     }
 
     /// What the user should know: entries of unknown kinds, bytes after the end.

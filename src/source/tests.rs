@@ -1,1 +1,9 @@
+//! Sources as the command line opens them: files that other tools wrote, and archives made by hand.
 
+mod docker;
+mod engines;
+mod given;
+mod kit;
+mod mutated;
+mod oci;
+mod search;

@@ -81,19 +81,19 @@ mod tests {
     #[test]
     fn records_that_two_readers_could_read_differently_are_refused() {
         for text in [
-            "12 size=9e99\n",
-            "28 size=18446744073709551616\n",
+            "13 size=9e99\n",
+            "29 size=18446744073709551616\n",
             "99 size=1\n",
             "+9 size=1\n",
-            "10 size=1\n",
+            "11 size=1\n",
             "9 size=+1\n",
             "size=1\n",
             "\n9 size=1\n",
             "9 size=1\n9 size=2\n",
-            "4 =\n",
+            "4 x\n",
         ] {
             let refused = Pax::parse(text.as_bytes());
-            assert!(refused.is_err() || text == "4 =\n", "{text:?} gave {refused:?}");
+            assert!(refused.is_err(), "{text:?} gave {refused:?}");
         }
     }
 
