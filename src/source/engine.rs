@@ -29,6 +29,8 @@ const EXPORT_PATIENCE: Duration = Duration::from_mins(10);
 /// An export is written in parts of this many bytes.
 const PART: usize = 1024 * 1024;
 
+const NO_SOCKET: &str = "there is no such socket";
+
 /// Where engines listen; the command line reads it from the environment.
 #[derive(Debug, Clone, Default)]
 pub struct EngineSockets {
@@ -108,8 +110,7 @@ fn endpoints(engine: Engine, given: Option<&str>, sockets: impl Iterator<Item = 
 /// # Errors
 /// `NotInEngine` with every place that was asked, `Engine` when the export fails.
 pub(super) async fn find(reference: &str, kind: EngineKind, places: &Places) -> Result<Found, SourceError> {
-    let mut tried = Vec::new();
-    let mut names = Vec::new();
+    let (mut tried, mut failed, mut names) = (Vec::new(), Vec::new(), Vec::new());
     if !is_askable(reference) {
         tried.push("no engine was asked: this cannot be the name of an image".to_owned());
         return Err(SourceError::NotInEngine { reference: shown(reference), tried, near: Vec::new() });
@@ -117,12 +118,21 @@ pub(super) async fn find(reference: &str, kind: EngineKind, places: &Places) -> 
     for endpoint in places.sockets.endpoints(kind) {
         let address = shown(&endpoint.address);
         match look_up(&endpoint, reference).await {
-            Ok(Answer::Here(image)) => return export(&endpoint, reference, *image, places).await,
+            Ok(Answer::Here(image)) => {
+                let mut found = export(&endpoint, reference, *image, places).await?;
+                found.images.iter_mut().for_each(|image| image.notes.append(&mut failed));
+                return Ok(found);
+            }
             Ok(Answer::NotHere(others)) => {
                 tried.push(format!("{address}: has no such image"));
                 names.extend(others);
             }
-            Err(reason) => tried.push(format!("{address}: {reason}")),
+            Err(reason) => {
+                if reason != NO_SOCKET {
+                    failed.push(format!("the engine at {address} could not be asked: {reason}"));
+                }
+                tried.push(format!("{address}: {reason}"));
+            }
         }
     }
     let near = near(reference, names.into_iter());
@@ -157,7 +167,8 @@ async fn inspect(client: Docker, engine: Engine, reference: &str) -> Result<Answ
     for name in spellings(engine, reference) {
         match client.inspect_image(&name).await {
             Ok(image) => return Ok(Answer::Here(Box::new(Inspected { client, name, image }))),
-            Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => {}
+            // 400 is the answer to what can be no name; then it is no image either.
+            Err(DockerError::DockerResponseServerError { status_code: 404 | 400, .. }) => {}
             Err(error) => return Err(error),
         }
     }
@@ -187,7 +198,7 @@ fn connect(address: &str) -> Result<Docker, String> {
     let client = match scheme {
         "unix" => {
             if Path::new(rest).symlink_metadata().is_err() {
-                return Err("there is no such socket".to_owned());
+                return Err(NO_SOCKET.to_owned());
             }
             connect_socket(rest, seconds)?
         }

@@ -23,10 +23,14 @@ fn likeness(word: &str, name: &str) -> Option<usize> {
     if edits <= allowed {
         return Some(edits);
     }
-    // `app` for `app.tar`, `web` for `team/web:1.0`.
+    // `app` for `app.tar`, `web` for `team/web:1.0`, `web:2.0` for `team/web:1.0`.
     let begins = word.len() >= 2 && (name.starts_with(word) || (name.len() >= 2 && word.starts_with(name)));
-    let part = word.len() >= 3 && name.split(['/', ':']).any(|part| part == word);
-    (begins || part).then_some(4)
+    let repository = |name: &str| {
+        let last = name.rsplit('/').next().unwrap_or_default();
+        last.split([':', '@']).next().unwrap_or_default().to_owned()
+    };
+    let same = word.len() >= 3 && repository(word) == repository(name);
+    (begins || same).then_some(4)
 }
 
 /// Single letters put in, left out or replaced.
@@ -75,6 +79,7 @@ mod tests {
     #[test]
     fn an_image_is_recognised_by_a_part_of_its_name() {
         assert_eq!(nearest("api", &["team/api:2.1", "web:1.0"]), ["team/api:2.1"]);
+        assert_eq!(nearest("api:3", &["team/api:2.1", "web:1.0"]), ["team/api:2.1"]);
         assert_eq!(nearest("web:1.1", &["team/api:2.1", "web:1.0"]), ["web:1.0"]);
     }
 }

@@ -189,12 +189,11 @@ fn entries<'a>(manifests: &'a [Descriptor], ask: &Ask, skipped: &mut Vec<Skipped
             continue;
         }
         let name = annotated(descriptor.annotations().as_ref());
-        match places.get(descriptor.digest()).and_then(|place| entries.get_mut(*place)) {
-            Some(entry) => entry.names.extend(name.filter(|name| !entry.names.contains(name))),
-            None => {
-                places.insert(descriptor.digest(), entries.len());
-                entries.push(Entry { descriptor, names: name.into_iter().collect() });
-            }
+        if let Some(entry) = places.get(descriptor.digest()).and_then(|place| entries.get_mut(*place)) {
+            entry.names.extend(name.filter(|name| !entry.names.contains(name)));
+        } else {
+            places.insert(descriptor.digest(), entries.len());
+            entries.push(Entry { descriptor, names: name.into_iter().collect() });
         }
     }
     entries

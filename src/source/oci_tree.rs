@@ -199,9 +199,7 @@ impl<'a> Forest<'a> {
         config: &Descriptor,
         layers: &[Descriptor],
     ) -> Result<Built, SourceError> {
-        let mut notes = Vec::new();
-        let mut missing = None;
-        let mut blobs = Vec::new();
+        let (mut notes, mut blobs, mut missing) = (Vec::new(), Vec::new(), None);
         let mut platform = None;
         match self.fetch(config)? {
             Some(blob) => {
@@ -213,13 +211,10 @@ impl<'a> Forest<'a> {
         for layer in layers {
             if is_foreign(layer) {
                 notes.push(format!("layer `{}` belongs to others and is not uploaded", layer.digest()));
-                continue;
-            }
-            match self.fetch(layer)? {
-                Some(blob) => blobs.push((layer.clone(), blob)),
-                None => {
-                    missing.get_or_insert_with(|| format!("layer `{}`", layer.digest()));
-                }
+            } else if let Some(blob) = self.fetch(layer)? {
+                blobs.push((layer.clone(), blob));
+            } else {
+                missing.get_or_insert_with(|| format!("layer `{}`", layer.digest()));
             }
         }
         let whole = || Arc::new(ImageTree { manifest: manifest.clone(), blobs, children: Vec::new() });
@@ -294,13 +289,12 @@ impl<'a> Forest<'a> {
         let digest = descriptor.digest();
         Hasher::of(digest).map_err(|error| self.documents.damaged(&error.to_string()))?;
         let embedded = self.embedded(descriptor)?;
-        let stored = match self.blobs.get(digest) {
-            Some(stored) => stored.clone(),
-            None => {
-                let stored = self.store.blob(digest)?;
-                self.blobs.insert(digest.clone(), stored.clone());
-                stored
-            }
+        let stored = if let Some(stored) = self.blobs.get(digest) {
+            stored.clone()
+        } else {
+            let stored = self.store.blob(digest)?;
+            self.blobs.insert(digest.clone(), stored.clone());
+            stored
         };
         let found = stored.or(embedded);
         match &found {
@@ -317,14 +311,11 @@ impl<'a> Forest<'a> {
     fn embedded(&self, descriptor: &Descriptor) -> Result<Option<Blob>, SourceError> {
         let Some(text) = descriptor.data() else { return Ok(None) };
         let bytes = BASE64.decode(text).ok().map(Bytes::from);
-        match bytes.filter(|bytes| digest_is(descriptor.digest(), bytes)) {
-            Some(bytes) => Ok(Some(Blob::Memory(bytes))),
-            None => {
-                let reason =
-                    format!("the data in the descriptor of `{}` is of another digest", descriptor.digest());
-                Err(self.documents.damaged(&reason))
-            }
+        if let Some(bytes) = bytes.filter(|bytes| digest_is(descriptor.digest(), bytes)) {
+            return Ok(Some(Blob::Memory(bytes)));
         }
+        let reason = format!("the data in the descriptor of `{}` is of another digest", descriptor.digest());
+        Err(self.documents.damaged(&reason))
     }
 
     fn fault(&self, descriptor: &Descriptor, source: ManifestError) -> SourceError {

@@ -58,6 +58,7 @@ impl Default for SearchRules {
 }
 
 /// The source that a `Spec` means. Nothing is touched before it is asked for its images.
+#[must_use]
 pub fn open(spec: Spec, places: &Places) -> Arc<dyn Source> {
     Arc::new(Opened { spec, places: places.clone() })
 }

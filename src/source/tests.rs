@@ -3,7 +3,9 @@
 mod docker;
 mod engines;
 mod given;
+mod hybrid;
 mod kit;
 mod mutated;
 mod oci;
+mod refused;
 mod search;

@@ -155,6 +155,12 @@ fn a_name_without_an_entry_or_twice_is_refused() {
 }
 
 #[test]
+fn a_long_name_in_a_header_of_an_old_form_is_refused() {
+    let old = entry(b'L', "l", b"name\0", |header| header.as_mut_bytes()[257..].fill(0));
+    assert!(refused(&ended(&[old, file("a", b"")])).contains("old form"));
+}
+
+#[test]
 fn sparse_entries_are_refused() {
     assert!(refused(&ended(&[entry(b'S', "s", b"", |_| {})])).contains("stored sparse"));
     let bytes = ended(&[pax(b"22 GNU.sparse.major=1\n"), file("s", b"map"), file("a", b"x")]);

@@ -64,6 +64,13 @@ impl<'a> Walk<'a> {
                 }
                 return Ok(None);
             };
+            if describes_the_next(header.entry_type())
+                && header.as_gnu().is_none()
+                && header.as_ustar().is_none()
+            {
+                // Some readers take it for a file then.
+                return Err(self.fault(at, "a long name stands in a header of an old form"));
+            }
             let twice = match header.entry_type() {
                 EntryType::GNULongName => ahead.name.replace(self.text(&header)?).is_some(),
                 EntryType::GNULongLink => ahead.link.replace(self.text(&header)?).is_some(),
@@ -173,10 +180,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A long name; its end is marked by NULs, which are no part of it.
+    /// A long name; the NUL at its end is no part of it.
     fn text(&mut self, header: &Header) -> Result<Vec<u8>, SourceError> {
         let mut text = self.body(header)?;
-        while text.last() == Some(&0) {
+        if text.last() == Some(&0) {
             text.pop();
         }
         Ok(text)
@@ -214,6 +221,11 @@ impl<'a> Walk<'a> {
     fn fault(&self, offset: u64, reason: &str) -> SourceError {
         damaged(self.file, &format!("{reason} at byte {offset}"))
     }
+}
+
+fn describes_the_next(kind: EntryType) -> bool {
+    use EntryType::{GNULongLink, GNULongName, XGlobalHeader, XHeader};
+    matches!(kind, GNULongName | GNULongLink | XHeader | XGlobalHeader)
 }
 
 /// The sum of all bytes of the header, its own field counted as spaces.

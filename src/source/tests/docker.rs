@@ -1,16 +1,9 @@
 use serde_json::json;
 use tar::EntryType;
 
-use super::kit::{Tar, archive, config, find, layer, names, only, saved, told};
+use super::kit::{Tar, archive, config, find, layer, names, only, read_tar as read, saved, told};
 use crate::oci::sha256;
 use crate::port::{Content, Encoding, Found, SourceError};
-
-fn read(tar: Tar) -> Result<Found, SourceError> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("app.tar");
-    tar.write(&path);
-    find(archive(&path))
-}
 
 /// An archive with one image of one layer, whose entries are what `with` adds.
 fn one(with: impl FnOnce(Tar) -> Tar, config_name: &str, layer_name: &str) -> Result<Found, SourceError> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::content::{FilePool, SpoolDir};
 use crate::event::Events;
-use crate::oci::sha256;
+use crate::oci::{Platform, sha256};
 use crate::port::{Content, Found, FoundImage, ImageTree, SourceError, Suggested};
 use crate::source::{ArchiveKind, EngineSockets, Places, SearchRules, Spec, open};
 
@@ -222,4 +222,45 @@ pub(super) fn saved(tags: &[&str], layers: &[&[u8]]) -> Tar {
         listed.push(name);
     }
     tar.json("manifest.json", &json!([{"Config": format!("{id}.json"), "RepoTags": tags, "Layers": listed}]))
+}
+
+pub(super) fn in_folder(oci: Oci) -> (tempfile::TempDir, Result<Found, SourceError>) {
+    let dir = tempfile::tempdir().unwrap();
+    oci.into_folder(dir.path());
+    let found = find(layout(dir.path()));
+    (dir, found)
+}
+
+pub(super) fn read(oci: Oci) -> Result<Found, SourceError> {
+    in_folder(oci).1
+}
+
+pub(super) fn read_tar(tar: Tar) -> Result<Found, SourceError> {
+    let dir = tempfile::tempdir().unwrap();
+    tar.write(&dir.path().join("app.tar"));
+    find(archive(&dir.path().join("app.tar")))
+}
+
+/// A layout whose one image has this manifest.
+pub(super) fn with_manifest(media_type: &str, edit: impl FnOnce(&mut Oci) -> Value) -> Oci {
+    let mut oci = Oci::default();
+    let manifest = edit(&mut oci);
+    let descriptor = oci.document(media_type, &manifest);
+    oci.list(descriptor, Some("1"));
+    oci
+}
+
+/// A layout whose one image has these layers.
+pub(super) fn with_layers(edit: impl FnOnce(&mut Oci) -> Vec<Value>) -> Oci {
+    with_manifest(MANIFEST, |oci| {
+        let layers = edit(oci);
+        let config = oci.document(CONFIG, &config(&[]));
+        json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers})
+    })
+}
+
+pub(super) fn wanted(architecture: &str) -> Places {
+    let mut platform = Platform::default();
+    platform.set_os("linux".into()).set_architecture(architecture.into());
+    Places { platform: Some(platform), ..places() }
 }

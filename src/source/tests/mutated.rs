@@ -15,14 +15,18 @@ const GIVEN: [&str; 4] = ["valid-image.tar", "docker-hybrid.tar", "podman-docker
 fn blobs(image: &FoundImage) -> Vec<Blob> {
     fn of(tree: &ImageTree, all: &mut Vec<Blob>) {
         all.extend(tree.blobs.iter().map(|(_, blob)| blob.clone()));
-        tree.children.iter().for_each(|child| of(child, all));
+        for child in &tree.children {
+            of(child, all);
+        }
     }
     let mut all = Vec::new();
     match &image.content {
         Content::Exact(tree) => of(tree, &mut all),
         Content::Unpacked { layers, exact, .. } => {
             all.extend(layers.iter().map(|layer| layer.blob.clone()));
-            exact.iter().for_each(|tree| of(tree, &mut all));
+            if let Some(tree) = exact {
+                of(tree, &mut all);
+            }
         }
     }
     all
