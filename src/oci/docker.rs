@@ -1,5 +1,8 @@
+use std::fmt;
+
 use oci_spec::image::{Digest, Platform};
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::{JsonError, strict_json};
 
@@ -20,8 +23,38 @@ pub struct SavedImage {
     pub layers: Vec<String>,
 }
 
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// More names or layers than this no image has.
+const MAX_ITEMS: usize = 10_000;
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    deserializer.deserialize_any(Names)
+}
+
+/// A list of names or `null`. It is bounded while it is read: a million short names take far more memory
+/// than the document that lists them.
+struct Names;
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of names")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = items.next_element()? {
+            if names.len() == MAX_ITEMS {
+                return Err(serde::de::Error::custom(format_args!("a list of more than {MAX_ITEMS} names")));
+            }
+            names.push(name);
+        }
+        Ok(names)
+    }
 }
 
 #[derive(Deserialize)]
@@ -92,6 +125,16 @@ mod tests {
                 .unwrap();
         assert_eq!(images.len(), 1);
         assert!(images[0].repo_tags.is_empty());
+    }
+
+    #[test]
+    fn lists_of_names_are_bounded() {
+        let with = |count: usize| {
+            let layers = vec!["\"a\""; count].join(",");
+            SavedImage::parse_all(format!(r#"[{{"Config":"c","Layers":[{layers}]}}]"#).as_bytes())
+        };
+        assert_eq!(with(MAX_ITEMS).unwrap()[0].layers.len(), MAX_ITEMS);
+        assert!(with(MAX_ITEMS + 1).is_err());
     }
 
     #[test]

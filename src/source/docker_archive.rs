@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
@@ -12,8 +13,6 @@ use crate::port::{Encoding, Layer, SourceError, Suggested};
 
 /// More images than this nobody saves into one archive.
 const MAX_IMAGES: usize = 1_000;
-/// More layers than this no runtime mounts.
-const MAX_LAYERS: usize = 10_000;
 /// Layers of all images of an archive together.
 const MAX_LAYERS_IN_ALL: usize = 100_000;
 
@@ -22,9 +21,17 @@ pub(super) struct DockerArchive<'a> {
     index: &'a TarIndex,
     documents: &'a Documents,
     configs: HashMap<String, (Bytes, Digest)>,
+    /// What the configurations say, so that a thousand images of one are not read a thousand times.
+    shapes: HashMap<String, Rc<Shape>>,
     /// Each layer is looked at once, however many images have it.
     layers: HashMap<String, (Blob, Encoding)>,
     taken: usize,
+}
+
+/// What a configuration says.
+struct Shape {
+    diff_ids: Vec<Digest>,
+    platform: Option<Platform>,
 }
 
 /// One image, ready to be packed.
@@ -37,7 +44,14 @@ pub(super) struct Saved {
 
 impl<'a> DockerArchive<'a> {
     pub(super) fn new(index: &'a TarIndex, documents: &'a Documents) -> Self {
-        Self { index, documents, configs: HashMap::new(), layers: HashMap::new(), taken: 0 }
+        Self {
+            index,
+            documents,
+            configs: HashMap::new(),
+            shapes: HashMap::new(),
+            layers: HashMap::new(),
+            taken: 0,
+        }
     }
 
     /// What `manifest.json` lists; empty where there is none.
@@ -82,23 +96,33 @@ impl<'a> DockerArchive<'a> {
     /// When a layer is missing or is no file, or there are not as many as the configuration says.
     pub(super) fn load(&mut self, image: &SavedImage) -> Result<Saved, SourceError> {
         let (config, _) = self.config(image)?;
-        let diff_ids = SavedImage::diff_ids(&config).map_err(|source| self.json(&image.config, source))?;
-        let platform = SavedImage::platform(&config).map_err(|source| self.json(&image.config, source))?;
-        let (listed, known) = (image.layers.len(), diff_ids.len());
+        let shape = self.shape(&image.config, &config)?;
+        let (listed, known) = (image.layers.len(), shape.diff_ids.len());
         if listed != known {
             let reason = format!("manifest.json lists {listed} layers, the configuration {known}");
             return Err(self.documents.damaged(&reason));
         }
         self.taken += listed;
-        if listed > MAX_LAYERS || self.taken > MAX_LAYERS_IN_ALL {
-            return Err(self.documents.damaged(&format!("it has more than {MAX_LAYERS} layers")));
+        if self.taken > MAX_LAYERS_IN_ALL {
+            return Err(self.documents.damaged(&format!("its images have more than {MAX_LAYERS_IN_ALL} layers")));
         }
         let mut layers = Vec::with_capacity(listed);
-        for (name, diff_id) in image.layers.iter().zip(diff_ids) {
+        for (name, diff_id) in image.layers.iter().zip(&shape.diff_ids) {
             let (blob, encoding) = self.layer(name)?;
-            layers.push(Layer { diff_id, encoding, blob });
+            layers.push(Layer { diff_id: diff_id.clone(), encoding, blob });
         }
-        Ok(Saved { config, layers, platform })
+        Ok(Saved { config, layers, platform: shape.platform.clone() })
+    }
+
+    fn shape(&mut self, name: &str, config: &[u8]) -> Result<Rc<Shape>, SourceError> {
+        if let Some(known) = self.shapes.get(name) {
+            return Ok(Rc::clone(known));
+        }
+        let diff_ids = SavedImage::diff_ids(config).map_err(|source| self.json(name, source))?;
+        let platform = SavedImage::platform(config).map_err(|source| self.json(name, source))?;
+        let shape = Rc::new(Shape { diff_ids, platform });
+        self.shapes.insert(name.to_owned(), Rc::clone(&shape));
+        Ok(shape)
     }
 
     fn layer(&mut self, name: &str) -> Result<(Blob, Encoding), SourceError> {
