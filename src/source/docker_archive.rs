@@ -104,7 +104,9 @@ impl<'a> DockerArchive<'a> {
         }
         self.taken += listed;
         if self.taken > MAX_LAYERS_IN_ALL {
-            return Err(self.documents.damaged(&format!("its images have more than {MAX_LAYERS_IN_ALL} layers")));
+            return Err(self
+                .documents
+                .damaged(&format!("its images have more than {MAX_LAYERS_IN_ALL} layers")));
         }
         let mut layers = Vec::with_capacity(listed);
         for (name, diff_id) in image.layers.iter().zip(&shape.diff_ids) {
