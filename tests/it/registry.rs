@@ -318,7 +318,7 @@ async fn a_wrong_password_is_a_failed_login_after_one_request() {
 
 #[tokio::test]
 async fn the_second_identity_is_tried_once_after_the_first() {
-    let user = User::new("drifted", "new password").access_token("made-up-token", Scope::WritePackages);
+    let user = User::new("drifted", "new password").access_token("made-up-token", Scope::Write);
     let registry = Registry::gitea().user(user).start();
     let login = || Setting {
         identity: Some(password("drifted", "old password")),
@@ -333,7 +333,7 @@ async fn the_second_identity_is_tried_once_after_the_first() {
 
 #[tokio::test]
 async fn a_token_alone_is_giteas_user_name() {
-    let user = User::new("dev", "p").access_token("made-up-token", Scope::WritePackages);
+    let user = User::new("dev", "p").access_token("made-up-token", Scope::Write);
     let registry = Registry::gitea().user(user).start();
     let token = Identity::Bearer(Secret::new("made-up-token".into()));
     let client = Setting { identity: Some(token), ..Setting::anonymous(&registry) }.client();
