@@ -1,1 +1,73 @@
-//! The terminal.
+//! The terminal: flags, environment, screen, exit codes. Nothing below knows of them.
+//!
+//! `args` is what was typed, `settings` what was meant, `wire` joins steps and adapters from it, `screen`
+//! shows what happens, `output` prints the answer and `failure` explains what went wrong.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+mod args;
+mod called;
+mod command;
+mod environment;
+mod facts;
+mod failure;
+mod journal;
+mod logging;
+mod output;
+mod screen;
+mod settings;
+mod stop;
+mod usage;
+mod value;
+mod wire;
+mod word;
+
+use args::{ArgsError, Command};
+use called::Called;
+use command::Start;
+use environment::Environment;
+use failure::{Fault, Scene};
+use screen::Ink;
+use settings::{Colour, Stderr};
+
+/// Runs the program with the arguments and the environment of this process.
+pub fn main() -> ExitCode {
+    let variable = |name: &str| std::env::var_os(name);
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let caller = variable("IDPBUILDER_PLUGIN_CALLER");
+    let called = Called::by(arguments.first().map(OsString::as_os_str), caller.as_deref());
+    match begin(arguments, &variable, called.clone()) {
+        Ok(code) => code,
+        Err(fault) => {
+            let scene = Scene { command: called.name(), sources: &[], home: None, facts: None };
+            command::refuse(&fault, &scene, Ink::new(Colour::Plain))
+        }
+    }
+}
+
+fn begin(
+    arguments: Vec<OsString>,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+    called: Called,
+) -> Result<ExitCode, Fault> {
+    let command = match args::parse(arguments, &called) {
+        Ok(command) => command,
+        Err(ArgsError::CommandWord(error)) => return Err(Fault::Usage(error.into())),
+        Err(ArgsError::Clap(error)) => {
+            // A closed stream is all that can go wrong here, and nobody is there to be told.
+            let _ = error.print();
+            return Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)));
+        }
+    };
+    let environment = Environment::of(variable)?;
+    let stderr = if std::io::stderr().is_terminal() { Stderr::Terminal } else { Stderr::Elsewhere };
+    let start = Start { called, environment, stderr };
+    Ok(match command {
+        Command::Push(args) => command::push(*args, &start),
+        Command::List(args) => command::list(*args, &start),
+        Command::Version(args) => command::version(args, &start),
+        Command::PluginMetadata => command::metadata(),
+    })
+}

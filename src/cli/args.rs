@@ -1,0 +1,183 @@
+//! What was typed. What it means is in `settings`; nothing below that sees a flag.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+mod place;
+mod run;
+mod view;
+
+pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, RegistryArgs, TlsArgs};
+pub(super) use run::{CompressionArg, ContentArgs, ModeArgs, NameArgs, SearchArgs, TransferArgs};
+pub(super) use view::{ColourArg, LevelArg, LogFormatArg, OutputArg, ProgressArg, VersionFormArg, ViewArgs};
+
+use super::called::Called;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "idpbuilder-push",
+    version,
+    about = "Push container images to the registry of an idpbuilder cluster, or to any OCI registry",
+    args_conflicts_with_subcommands = true,
+    after_help = AFTER_HELP
+)]
+struct Typed {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    push: PushArgs,
+}
+
+const AFTER_HELP: &str = "\
+Without --registry the registry, its certificate and the login are read from the cluster.
+--username, --password, --token and --insecure are about the registry, never the Kubernetes API.
+The password is best given by --password-stdin or IDPBUILDER_REGISTRY_PASSWORD.
+
+stdout has the result only, everything else is on stderr.
+Exit codes: 0 done, 1 mixed or internal, 2 usage, 3 no image or damaged, 4 login failed,
+5 Kubernetes, 6 network or TLS, 7 refused by the registry, 130 and 143 interrupted.";
+
+/// What is to be run.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Push; the word may be left out
+    #[command(hide = true)]
+    Push(Box<PushArgs>),
+    /// Show what would be found and what it would be called; asks no registry and no cluster
+    List(Box<ListArgs>),
+    /// Print the version
+    Version(VersionArgs),
+    /// Print the plugin's description for a host command line
+    #[command(hide = true)]
+    PluginMetadata,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PushArgs {
+    #[command(flatten)]
+    pub(super) sources: SourceArgs,
+    #[command(flatten)]
+    pub(super) registry: RegistryArgs,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
+    #[command(flatten)]
+    pub(super) login: LoginArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(super) names: NameArgs,
+    #[command(flatten)]
+    pub(super) search: SearchArgs,
+    #[command(flatten)]
+    pub(super) content: ContentArgs,
+    #[command(flatten)]
+    pub(super) mode: ModeArgs,
+    #[command(flatten)]
+    pub(super) transfer: TransferArgs,
+    #[command(flatten)]
+    pub(super) view: ViewArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    pub(super) sources: SourceArgs,
+    /// The registry that names are made for [env: IDPBUILDER_REGISTRY_URL]
+    #[arg(short, long, value_name = "HOST[:PORT][/PATH]", value_parser = super::value::registry)]
+    pub(super) registry: Option<super::value::RegistryAddress>,
+    #[command(flatten)]
+    pub(super) names: NameArgs,
+    #[command(flatten)]
+    pub(super) search: SearchArgs,
+    #[command(flatten)]
+    pub(super) view: ViewArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SourceArgs {
+    /// Images: FILE.tar (docker save or OCI archive), DIR (OCI layout, or a folder to search), REF (an image of
+    /// the local Docker or Podman engine), or docker-archive:FILE[:REF], oci-archive:FILE[:TAG], oci:DIR[:TAG],
+    /// docker-daemon:REF, podman:REF. Without one, the folder of --path is searched
+    #[arg(value_name = "SOURCE")]
+    pub(super) words: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct VersionArgs {
+    /// How it is printed
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub(super) output: VersionFormArg,
+}
+
+/// A word that could be a command as well as a source.
+#[derive(Debug, thiserror::Error)]
+#[error("`{word}` is a command, and stands before all flags")]
+pub(super) struct CommandWord {
+    pub(super) word: String,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ArgsError {
+    /// Usage errors, and the texts of `--help` and `--version`.
+    #[error(transparent)]
+    Clap(#[from] clap::Error),
+    #[error(transparent)]
+    CommandWord(#[from] CommandWord),
+}
+
+/// Parses the arguments, the program's own name first.
+///
+/// # Errors
+/// For usage errors, and for `--help` and `--version`, which clap hands out as errors.
+pub(super) fn parse(arguments: Vec<OsString>, called: &Called) -> Result<Command, ArgsError> {
+    let escaped = arguments.iter().any(|word| word == "--");
+    let matches = command(called).try_get_matches_from(without_leading_push(arguments))?;
+    let typed = Typed::from_arg_matches(&matches)?;
+    let mut command = typed.command.unwrap_or_else(|| Command::Push(Box::new(typed.push)));
+    if let Command::Push(push) = &mut command
+        && !escaped
+    {
+        first_word_is_no_command(&mut push.sources.words)?;
+    }
+    Ok(command)
+}
+
+/// The whole command line, named as it was called.
+fn command(called: &Called) -> clap::Command {
+    let name = called.name();
+    let examples = format!(
+        "Examples:\n  \
+         {name} myapp:dev           an image of the local Docker or Podman engine\n  \
+         {name} ./app.tar           an archive of docker save, or an OCI archive\n  \
+         {name} --path ./images     all images in a folder\n"
+    );
+    Typed::command().bin_name(name).before_help(examples)
+}
+
+/// Hosts pass the word on that they were called with, so that one of it says nothing.
+fn without_leading_push(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.get(1).is_some_and(|word| word == "push") {
+        arguments.remove(1);
+    }
+    arguments
+}
+
+/// Behind a flag a command's name is a source to clap; taken so in silence it would push an image.
+fn first_word_is_no_command(words: &mut Vec<OsString>) -> Result<(), CommandWord> {
+    let Some(first) = words.first().map(OsString::as_os_str) else { return Ok(()) };
+    if first == "push" {
+        words.remove(0);
+        return Ok(());
+    }
+    let is_command = |name: &str| OsStr::new(name) == first;
+    if Typed::command().get_subcommands().any(|command| is_command(command.get_name())) || is_command("help")
+    {
+        return Err(CommandWord { word: first.to_string_lossy().into_owned() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

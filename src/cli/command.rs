@@ -1,0 +1,71 @@
+//! The commands. Each is told how the program was called, and gives an exit code.
+
+mod list;
+mod metadata;
+mod push;
+mod stage;
+mod version;
+
+pub(super) use list::list;
+pub(super) use metadata::metadata;
+pub(super) use push::push;
+pub(super) use version::version;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+
+use super::called::Called;
+use super::environment::Environment;
+use super::failure::{Class, Fault, LocalError, Scene, explain};
+use super::screen::Ink;
+use super::settings::Stderr;
+
+/// What a command is told beside its arguments.
+pub(super) struct Start {
+    pub(super) called: Called,
+    pub(super) environment: Environment,
+    pub(super) stderr: Stderr,
+}
+
+impl Start {
+    /// What advice is phrased with before anything is known of the registry.
+    fn scene<'a>(&'a self, sources: &'a [String]) -> Scene<'a> {
+        Scene { command: self.called.name(), sources, home: self.environment.home.as_deref(), facts: None }
+    }
+}
+
+/// Words as they are shown in advice.
+fn shown(words: &[OsString]) -> Vec<String> {
+    words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// Tells why a command was not even begun.
+pub(super) fn refuse(fault: &Fault, scene: &Scene<'_>, ink: Ink) -> ExitCode {
+    let failure = explain(fault, scene);
+    print_error(&failure.render(ink));
+    failure.class.into()
+}
+
+/// A line on stderr where there is no screen yet; a closed one changes nothing.
+fn print_error(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Runs `work` to its end on a runtime, and leaves behind what it still holds: a thread that waits for a
+/// disk or a terminal does not hold up the exit.
+fn on_runtime<T>(work: impl Future<Output = T>) -> Result<T, LocalError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| LocalError::Runtime { source })?;
+    let value = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(value)
+}
+
+/// An exit code of a class, or success.
+fn number(class: Option<Class>) -> u8 {
+    class.map_or(0, Class::number)
+}

@@ -1,0 +1,157 @@
+use std::io;
+use std::process::ExitCode;
+
+use super::stage::Stage;
+use super::{Start, number, on_runtime, refuse, shown};
+use crate::cli::args::PushArgs;
+use crate::cli::facts::Facts;
+use crate::cli::failure::{self, Fault, Scene, explain, of_report, whole};
+use crate::cli::output::{self, Ending, answer, push_report};
+use crate::cli::screen::{self, Ink, Screen, header};
+use crate::cli::settings::{Detail, Notice, Output, Settings, Surroundings, View};
+use crate::cli::stop::{Reason, Stop};
+use crate::cli::word::Disk;
+use crate::cli::{logging, wire};
+use crate::event::Events;
+use crate::job::StopAfter;
+use crate::report::{PushReport, Verdict};
+
+/// Pushes, or shows the plan.
+pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
+    let words = shown(&args.sources.words);
+    let view = View::of(args.view, &start.environment, start.stderr);
+    let ink = Ink::new(view.colour);
+    let around =
+        &mut Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::stdin().lock() };
+    let settings = match Settings::of(args, around) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&Fault::Usage(error), &start.scene(&words), ink),
+    };
+    let (paper, logs) = screen::terminal(view.progress);
+    logging::begin(&view, ink, &logs);
+    let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
+    match on_runtime(run(&settings, stage, events)) {
+        Ok(ran) => conclude(ran, &Telling { settings: &settings, view, start, words: &words }),
+        Err(error) => refuse(&Fault::Local(error), &start.scene(&words), ink),
+    }
+}
+
+/// How a run ended, with the screen that tells of it.
+struct Ran {
+    screen: Screen,
+    facts: Option<Facts>,
+    reason: Option<Reason>,
+    ended: Ended,
+}
+
+enum Ended {
+    Report(PushReport),
+    Fault(Fault),
+    /// Stopped before it came to a report; what had finished by then.
+    Stopped(PushReport),
+}
+
+async fn run(settings: &Settings, stage: Stage, events: Events) -> Ran {
+    say_first(&settings.notices, &events);
+    let stop = Stop::listen(settings.timeout, events.clone());
+    let (connected, mut stage) = stage
+        .during(async {
+            tokio::select! {
+                connected = wire::connect(settings, &events) => Some(connected),
+                () = stop.asked.cancelled() => None,
+            }
+        })
+        .await;
+    let ran = |screen, facts, ended| Ran { screen, facts, reason: stop.reason(), ended };
+    let connected = match connected {
+        Some(Ok(connected)) => connected,
+        Some(Err(fault)) => return ran(stage.screen, None, Ended::Fault(fault)),
+        None => return ran(stage.screen, None, Ended::Stopped(PushReport::default())),
+    };
+    stage.screen.host_is(&connected.facts.registry.host);
+    stage.screen.line(Detail::Summary, &header(&connected.facts));
+    let (ended, mut stage) = stage
+        .during(async {
+            tokio::select! {
+                ended = crate::run(&connected.job, &connected.world, &events, &stop.asked) => Some(ended),
+                () = stop.at_once.cancelled() => None,
+            }
+        })
+        .await;
+    let ended = match ended {
+        Some(Ok(report)) => Ended::Report(report),
+        Some(Err(error)) => Ended::Fault(error.into()),
+        None => {
+            let images = stage.screen.take_finished();
+            let bytes_sent = images.iter().map(|image| image.bytes_sent).sum();
+            Ended::Stopped(PushReport { images, bytes_sent, ..PushReport::default() })
+        }
+    };
+    ran(stage.screen, Some(connected.facts), ended)
+}
+
+fn say_first(notices: &[Notice], events: &Events) {
+    for notice in notices {
+        match notice {
+            Notice::Note(text) => events.note(text),
+            Notice::Warning(text) => events.warn(text),
+        }
+    }
+}
+
+/// What the end of a run is told with.
+struct Telling<'a> {
+    settings: &'a Settings,
+    view: View,
+    start: &'a Start,
+    words: &'a [String],
+}
+
+/// Prints the answer, the summary and the errors, in this order, so that the errors are what is seen last.
+fn conclude(ran: Ran, telling: &Telling<'_>) -> ExitCode {
+    let Ran { mut screen, facts, reason, ended } = ran;
+    let scene = Scene { facts: facts.as_ref(), ..telling.start.scene(telling.words) };
+    let (report, fault) = match ended {
+        Ended::Report(report) => (report, None),
+        Ended::Fault(fault) => (PushReport::default(), Some(explain(&fault, &scene))),
+        Ended::Stopped(report) => (report, None),
+    };
+    let stopped = reason.filter(|_| fault.is_none() && left_undone(&report)).map(failure::stopped);
+    let failure = fault.or(stopped);
+    let mut failures = of_report(&report, &scene);
+    let class = failure.as_ref().map(|failure| failure.class).or_else(|| whole(&failures));
+    let ending = Ending {
+        stop: telling.settings.stop,
+        facts: facts.as_ref(),
+        failure: failure.as_ref(),
+        exit_code: number(class),
+    };
+    let text = match telling.view.output {
+        Output::Json => push_report(&report, &ending, &scene),
+        Output::Table if report.images.is_empty() => String::new(),
+        Output::Table => output::table(&report),
+        Output::Name => output::names(&report),
+    };
+    let written = answer(&mut io::stdout(), &text);
+    let host = facts.as_ref().map_or("", |facts| facts.registry.host.as_str());
+    let lines = match telling.settings.stop {
+        StopAfter::Plan if failure.is_none() => screen::plan(&report, host),
+        _ => screen::summary(&report),
+    };
+    screen.lines(Detail::Summary, &lines);
+    failures.extend(failure);
+    failures.extend(written.err().map(|error| explain(&Fault::Local(error), &scene)));
+    let ink = screen.ink();
+    for failure in &failures {
+        screen.line(Detail::Quiet, &failure.render(ink));
+    }
+    ExitCode::from(number(class.or_else(|| whole(&failures))))
+}
+
+/// A run that was stopped before it knew its images has left all of them undone.
+fn left_undone(report: &PushReport) -> bool {
+    report.images.is_empty() || report.verdict() == Verdict::Cancelled
+}
+
+#[cfg(test)]
+mod tests;

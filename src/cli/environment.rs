@@ -1,0 +1,84 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::usage::UsageError;
+use super::value::RegistryAddress;
+use crate::port::Secret;
+
+/// What the environment says. Empty variables count as unset: that is what a missing secret of a build
+/// service looks like.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Environment {
+    pub(super) registry: Option<RegistryAddress>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) token: Option<Secret>,
+    pub(super) cluster: Option<String>,
+    /// `$KUBECONFIG`, a list of paths.
+    pub(super) kubeconfig: Option<OsString>,
+    pub(super) home: Option<PathBuf>,
+    pub(super) no_color: Option<OsString>,
+    pub(super) clicolor_force: Option<OsString>,
+    pub(super) term: Option<OsString>,
+}
+
+pub(super) const REGISTRY_URL: &str = "IDPBUILDER_REGISTRY_URL";
+pub(super) const USERNAME: &str = "IDPBUILDER_REGISTRY_USERNAME";
+pub(super) const PASSWORD: &str = "IDPBUILDER_REGISTRY_PASSWORD";
+pub(super) const TOKEN: &str = "IDPBUILDER_REGISTRY_TOKEN";
+const NAME: &str = "IDPBUILDER_NAME";
+
+impl Environment {
+    /// Takes what is used of the variables that `variable` answers for.
+    ///
+    /// # Errors
+    /// When the registry's address is none, or a value is not UTF-8.
+    pub(super) fn of(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
+        let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let text = |name: &'static str| {
+            let value = filled(name).map(OsString::into_string).transpose();
+            value.map_err(|_| UsageError::NotText { variable: name })
+        };
+        let registry = text(REGISTRY_URL)?.map(|url| super::value::registry(&url)).transpose();
+        Ok(Self {
+            registry: registry
+                .map_err(|source| UsageError::EnvironmentValue { variable: REGISTRY_URL, source })?,
+            username: text(USERNAME)?,
+            password: text(PASSWORD)?.map(Secret::new),
+            token: text(TOKEN)?.map(Secret::new),
+            cluster: text(NAME)?,
+            kubeconfig: filled("KUBECONFIG"),
+            home: filled(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from),
+            no_color: filled("NO_COLOR"),
+            clicolor_force: filled("CLICOLOR_FORCE"),
+            term: filled("TERM"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> Result<Environment, UsageError> {
+        Environment::of(&|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn empty_variables_are_unset() {
+        let environment =
+            of(&[(USERNAME, ""), (PASSWORD, ""), (REGISTRY_URL, ""), ("NO_COLOR", "")]).unwrap();
+        assert_eq!(environment.username, None);
+        assert_eq!(environment.password, None);
+        assert_eq!(environment.registry, None);
+        assert_eq!(environment.no_color, None);
+    }
+
+    #[test]
+    fn a_registry_that_is_none_names_the_variable() {
+        let error = of(&[(REGISTRY_URL, "ftp://x")]).unwrap_err();
+        assert!(matches!(error, UsageError::EnvironmentValue { variable: REGISTRY_URL, .. }));
+    }
+}

@@ -1,0 +1,94 @@
+use super::{Class, Failure, Scene};
+use crate::cli::facts::TlsFacts;
+use crate::port::{NetworkFault, Origin};
+
+pub(super) fn explain(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) -> Failure {
+    let host = origin.authority();
+    let of = |code| {
+        Failure::new(Class::Network, code, format!("could not reach {host}"))
+            .cause(fault.to_string())
+            .chain(fault)
+    };
+    match fault {
+        NetworkFault::Resolve { .. } => of("DNS")
+            .say("Look at the name: it is part of --registry, or of what the cluster says")
+            .run(
+                "Or say the address",
+                scene.with(&format!("--resolve {}:{}:ADDRESS", origin.host(), origin.port())),
+            )
+            .may_be_retried(),
+        NetworkFault::Refused { .. } | NetworkFault::Connect { .. } => {
+            unreachable_host(of("UNREACHABLE"), scene)
+        }
+        NetworkFault::Tls { .. } => of("TLS")
+            .say("The port may belong to another program, or to one without TLS (--plain-http)")
+            .may_be_retried(),
+        NetworkFault::Untrusted { reason, fingerprint } => {
+            let failure = untrusted(&host, reason, scene);
+            match fingerprint {
+                Some(fingerprint) => failure.detail(format!("its fingerprint: {fingerprint}")),
+                None => failure,
+            }
+        }
+        NetworkFault::Expired { reason } => {
+            certificate("CERTIFICATE_EXPIRED", &host, "has expired, or is not valid yet")
+                .cause(reason.clone())
+                .also(|failure| match scene.cluster() {
+                    Some(_) => failure.run("Create the cluster anew", "idpbuilder create --recreate"),
+                    None => failure.say("Renew the registry's certificate; look at this machine's clock"),
+                })
+                .run("Or do without the check", scene.with("--insecure"))
+        }
+        NetworkFault::WrongName { reason } => certificate("CERTIFICATE_NAME", &host, "is for other names")
+            .cause(reason.clone())
+            .say("Use one of the certificate's names in --registry, with --resolve if it needs an address"),
+        NetworkFault::Stalled { .. } | NetworkFault::Silent { .. } => {
+            of("TIMEOUT").run("Wait longer", scene.with("--stall-timeout 2m")).may_be_retried()
+        }
+        NetworkFault::Closed { .. } => of("CONNECTION_CLOSED").may_be_retried(),
+        NetworkFault::Answer { .. } => {
+            of("NOT_A_REGISTRY").say("Look at the address: something else than a registry may answer there")
+        }
+        NetworkFault::Proxy { .. } => of("PROXY")
+            .say(format!("Add {} to NO_PROXY if it needs no proxy", origin.host()))
+            .may_be_retried(),
+    }
+}
+
+fn unreachable_host(failure: Failure, scene: &Scene<'_>) -> Failure {
+    let failure = failure.may_be_retried();
+    match scene.cluster() {
+        Some(_) => failure
+            .run("See whether the cluster runs", "docker ps --filter name=-control-plane")
+            .run("And whether its ingress does", "kubectl -n ingress-nginx get pods"),
+        None => failure.say("Look at the host and port of --registry, and whether the registry runs"),
+    }
+}
+
+fn certificate(code: &'static str, host: &str, what: &str) -> Failure {
+    Failure::new(Class::Network, code, format!("the certificate that {host} shows {what}"))
+}
+
+fn untrusted(host: &str, reason: &str, scene: &Scene<'_>) -> Failure {
+    let tls = scene.facts.map(|facts| facts.registry.tls);
+    match (tls, scene.cluster()) {
+        (Some(TlsFacts::Pinned), Some(cluster)) => {
+            let what = format!("is not that of cluster {:?}", cluster.name);
+            certificate("CERTIFICATE_OTHER", host, &what)
+                .detail("Another cluster may sit on this port, or this one was created anew.")
+                .cause(reason)
+                .run("See which clusters there are", "kind get clusters")
+                .run("Push to the other one", scene.with("--name NAME"))
+                .run("Or say what to trust", scene.with("--ca-file FILE"))
+        }
+        (Some(TlsFacts::CaFile), _) => {
+            certificate("CERTIFICATE_UNKNOWN", host, "is not signed by those of --ca-file")
+                .cause(reason)
+                .say("Look at the file: it may be that of another registry or cluster")
+        }
+        _ => certificate("CERTIFICATE_UNKNOWN", host, "is signed by no authority known here")
+            .cause(reason)
+            .run("Say which to trust", scene.with("--ca-file FILE"))
+            .run("Or do without the check", scene.with("--insecure")),
+    }
+}

@@ -1,0 +1,102 @@
+use super::{Class, Failure, Scene};
+use crate::cli::facts::AuthSource;
+use crate::cli::screen::size;
+use crate::cli::settings::GivenKind;
+use crate::port::Refusal;
+
+/// What a registry answered instead of doing it.
+pub(super) struct Answer<'a> {
+    pub(super) refusal: &'a Refusal,
+    pub(super) status: u16,
+    /// What was asked for: a repository, a blob, a manifest.
+    pub(super) subject: &'a str,
+    /// The server's own words, or none.
+    pub(super) message: &'a str,
+}
+
+pub(super) fn explain(answer: &Answer<'_>, scene: &Scene<'_>) -> Failure {
+    let Answer { status, subject, message, .. } = answer;
+    let host = scene.facts.map_or("the registry", |facts| facts.registry.host.as_str());
+    let of = |code, what: &str| {
+        Failure::new(Class::Refused, code, format!("{host} {what} `{subject}` ({status})")).cause(*message)
+    };
+    match answer.refusal {
+        Refusal::Denied => denied(answer, host, scene),
+        Refusal::OwnerUnknown => of("OWNER_UNKNOWN", "knows no owner for")
+            .say("Create the user or organisation there: a push makes none")
+            .run("Or push below another owner", scene.with("--owner OWNER")),
+        Refusal::TooLarge => too_large(of("TOO_LARGE", "takes no request as large as that for"), scene),
+        Refusal::NameInvalid => of("NAME_INVALID", "does not take the name or tag of")
+            .run("Give it another name", scene.with("--as NAME:TAG")),
+        Refusal::DigestInvalid => of("DIGEST_INVALID", "got other bytes than were sent for")
+            .say("Something between here and the registry changes what is sent; look for a proxy")
+            .may_be_retried(),
+        Refusal::BlobUnknown => of("BLOB_UNKNOWN", "says that it lacks a layer of")
+            .say("Somebody may have deleted or pushed the same image at the same time; push again")
+            .may_be_retried(),
+        Refusal::ManifestInvalid => of("MANIFEST_INVALID", "does not take the manifest of")
+            .say("The registry may not know this kind of image; push one platform of it with --platform"),
+        Refusal::Quota => of("NO_SPACE", "has no space or quota left for")
+            .say("Delete images that are not used, or raise the quota")
+            .also(|failure| match scene.cluster() {
+                Some(_) => failure.run(
+                    "See what is free on Gitea's volume",
+                    "kubectl -n gitea exec deploy/my-gitea -- df -h /data",
+                ),
+                None => failure,
+            }),
+        Refusal::Redirected { to } => of("MOVED", "has moved")
+            .detail(format!("it is now: {to}"))
+            .say("Push to the new name; writes are not sent on to another place by themselves"),
+        Refusal::Other => of("REFUSED", "refused"),
+    }
+}
+
+fn denied(answer: &Answer<'_>, host: &str, scene: &Scene<'_>) -> Failure {
+    let auth = scene.facts.map(|facts| &facts.auth);
+    let user = auth.and_then(|auth| auth.username.as_deref());
+    let whose = user.map_or_else(|| "this login".to_owned(), |user| format!("user {user:?}"));
+    let message = format!("{host} does not let {whose} push to `{}` ({})", answer.subject, answer.status);
+    let failure = Failure::new(Class::Refused, "DENIED", message).cause(answer.message);
+    match auth.map(|auth| &auth.source) {
+        Some(AuthSource::None) => failure
+            .detail("No login was sent.")
+            .run("Give one", scene.again("--username USER --password-stdin")),
+        Some(AuthSource::Given { kind: GivenKind::Token, .. }) => failure
+            .detail("The login is good; the token may lack the scope write:package.")
+            .say("Make a token with write:package: Gitea, Settings, Applications")
+            .run("Or push below an owner of yours", scene.with("--owner OWNER")),
+        _ => failure
+            .detail(
+                "The login is good, but may not write there. An access token needs the scope write:package.",
+            )
+            .run("Push below an owner of yours", scene.with(&format!("--owner {}", owner(user))))
+            .say("Or let an owner of that organisation give you the right to write packages"),
+    }
+}
+
+fn owner(user: Option<&str>) -> String {
+    user.map_or_else(|| "OWNER".to_owned(), str::to_lowercase)
+}
+
+/// Half of the limit leaves room for what else an ingress counts.
+fn too_large(failure: Failure, scene: &Scene<'_>) -> Failure {
+    let limit = scene.facts.and_then(|facts| facts.registry.body_limit);
+    let fitting = limit.map_or(64, |limit| (limit / 2 / (1 << 20)).clamp(1, 512));
+    let failure = match (limit, scene.cluster()) {
+        (Some(limit), Some(_)) => {
+            failure.detail(format!("The ingress gitea/my-gitea-custom takes {} a request.", size(limit)))
+        }
+        (Some(limit), None) => failure.detail(format!("It takes {} a request.", size(limit))),
+        (None, _) => failure.detail("A proxy before the registry may have a limit of its own."),
+    };
+    let failure = failure.run("Send smaller pieces", scene.with(&format!("--chunk-size {fitting}MiB")));
+    match scene.cluster() {
+        Some(_) => failure.run(
+            "Or raise the limit",
+            "kubectl -n gitea annotate --overwrite ingress my-gitea-custom \
+             nginx.ingress.kubernetes.io/proxy-body-size=4096m",
+        ),
+        None => failure,
+    }
+}

@@ -1,0 +1,100 @@
+use super::advice::listed;
+use super::{Class, Failure, Scene};
+use crate::content::ContentError;
+use crate::port::{Skipped, SourceError};
+
+pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
+    let of = |code| Failure::new(Class::Source, code, error.to_string()).chain(error);
+    match error {
+        SourceError::NotFound { near, .. } => near_names(of("SOURCE_NOT_FOUND"), near, scene)
+            .say("A path is looked up from the folder that the command runs in"),
+        SourceError::Read { .. } => of("SOURCE_UNREADABLE"),
+        SourceError::NotAnImage { .. } => of("NOT_AN_IMAGE").say(
+            "An image is a tar of `docker save`, an OCI archive or an OCI layout; `docker export` makes none",
+        ),
+        SourceError::Damaged { .. } | SourceError::Json { .. } | SourceError::Manifest { .. } => {
+            of("SOURCE_DAMAGED")
+                .say("Save or build the image again; the file was perhaps not written to its end")
+        }
+        SourceError::Content(error) => content(error, scene),
+        SourceError::NameNotFound { names, .. } => {
+            let failure = of("NAME_NOT_IN_SOURCE");
+            if names.is_empty() {
+                failure.detail("its images have no names")
+            } else {
+                failure.detail(format!("it has: {}", listed(names)))
+            }
+        }
+        SourceError::PlatformNotFound { present, .. } => of("PLATFORM_NOT_FOUND")
+            .detail(format!("it has: {}", listed(present)))
+            .run("Push what is there", scene.with("--platform all")),
+        SourceError::NotInEngine { reference, tried, near } => {
+            not_in_engine(of("IMAGE_NOT_FOUND"), reference, (tried, near), scene)
+        }
+        SourceError::Engine { reason, .. } => of("ENGINE_FAILED")
+            .cause(reason.clone())
+            .say("Start the engine, or set DOCKER_HOST or CONTAINER_HOST to where it listens")
+            .say("Or push a file: docker save -o image.tar IMAGE"),
+        SourceError::NothingFound { skipped, .. } => nothing_found(of("NOTHING_FOUND"), skipped, scene),
+    }
+}
+
+fn near_names(failure: Failure, near: &[String], scene: &Scene<'_>) -> Failure {
+    match near {
+        [] => failure,
+        [one] => failure.did_you_mean(scene.of(one)),
+        many => failure.detail(format!("near it: {}", listed(many))),
+    }
+}
+
+fn not_in_engine(
+    failure: Failure,
+    reference: &str,
+    (tried, near): (&[String], &[String]),
+    scene: &Scene<'_>,
+) -> Failure {
+    let failure = if tried.is_empty() {
+        failure.detail("no engine was found: no socket of Docker or Podman is there")
+    } else {
+        failure.detail(format!("tried: {}", listed(tried)))
+    };
+    near_names(failure, near, scene)
+        .run("Build it", format!("docker build -t {reference} ."))
+        .run("Or push a file or folder", scene.of("./image.tar"))
+        .say("Or set DOCKER_HOST or CONTAINER_HOST if the engine listens elsewhere")
+}
+
+/// Skipped files beyond these are counted only.
+const SHOWN_SKIPPED: usize = 5;
+
+fn nothing_found(failure: Failure, skipped: &[Skipped], scene: &Scene<'_>) -> Failure {
+    let mut failure = failure;
+    for one in skipped.iter().take(SHOWN_SKIPPED) {
+        failure = failure.detail(format!("skipped {}: {}", scene.path(&one.path), one.reason));
+    }
+    if skipped.len() > SHOWN_SKIPPED {
+        failure = failure.detail(format!("and {} more were skipped", skipped.len() - SHOWN_SKIPPED));
+    }
+    failure
+        .run("Push an image of the local engine", scene.of("myapp:dev"))
+        .run("Or search elsewhere", scene.of("--path DIR --max-depth 16"))
+}
+
+/// Faults of the bytes under a source, or of the folder that they are spooled to.
+pub(super) fn content(error: &ContentError, scene: &Scene<'_>) -> Failure {
+    let of = |class, code| Failure::new(class, code, error.to_string()).chain(error);
+    match error {
+        ContentError::Changed { .. } => of(Class::Source, "SOURCE_CHANGED")
+            .say("Push again when nothing writes to it any more")
+            .may_be_retried(),
+        ContentError::Short { .. } => of(Class::Source, "SOURCE_DAMAGED")
+            .say("Save the image again; the file was perhaps not written to its end"),
+        ContentError::Spool { .. } => of(Class::Mixed, "TEMPORARY_FILES")
+            .run("Use a folder with room", scene.with("--tmp-dir DIR"))
+            .may_be_retried(),
+        ContentError::Open { .. } | ContentError::NotRegular { .. } | ContentError::Read { .. } => {
+            of(Class::Source, "SOURCE_UNREADABLE")
+        }
+        ContentError::TooLarge { .. } => of(Class::Source, "SOURCE_DAMAGED"),
+    }
+}

@@ -1,0 +1,196 @@
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::API_VERSION;
+use super::table::word;
+use crate::cli::facts::Facts;
+use crate::cli::failure::{Failure, Retry, Scene, one};
+use crate::cli::screen::Counts;
+use crate::job::StopAfter;
+use crate::report::{ImageOutcome, LayerCounts, PushReport, Status};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    dry_run: bool,
+    cluster: Option<Cluster<'a>>,
+    registry: Option<Registry<'a>>,
+    auth: Option<Auth<'a>>,
+    images: Vec<Image>,
+    summary: Summary,
+    /// Why the run as a whole could not go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Problem>,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct Cluster<'a> {
+    name: &'a str,
+    context: &'a str,
+}
+
+#[derive(Serialize)]
+struct Registry<'a> {
+    host: &'a str,
+    address: Option<&'a str>,
+    tls: &'static str,
+    source: &'a str,
+}
+
+#[derive(Serialize)]
+struct Auth<'a> {
+    source: String,
+    username: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Image {
+    source: String,
+    reference: Option<String>,
+    digest: Option<String>,
+    media_type: Option<String>,
+    platforms: Vec<String>,
+    status: &'static str,
+    size: u64,
+    layers: Layers,
+    bytes_sent: u64,
+    retries: u64,
+    duration_ms: u64,
+    phases: Phases,
+    error: Option<Problem>,
+}
+
+#[derive(Serialize)]
+struct Layers {
+    total: usize,
+    uploaded: usize,
+    existing: usize,
+    mounted: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Phases {
+    pack_ms: u64,
+    upload_ms: u64,
+    manifest_ms: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    pushed: usize,
+    existing: usize,
+    planned: usize,
+    failed: usize,
+    cancelled: usize,
+    bytes_sent: u64,
+    duration_ms: u64,
+}
+
+/// An error for programs.
+#[derive(Serialize)]
+pub(super) struct Problem {
+    code: &'static str,
+    message: String,
+    hints: Vec<String>,
+    cause: Vec<String>,
+    retryable: bool,
+}
+
+impl Problem {
+    pub(super) fn of(failure: &Failure) -> Self {
+        Self {
+            code: failure.code,
+            message: failure.message.clone(),
+            hints: failure.hints(),
+            cause: failure.causes.clone(),
+            retryable: failure.retry == Retry::MayHelp,
+        }
+    }
+}
+
+/// What a run came to, beside its report.
+pub(in crate::cli) struct Ending<'a> {
+    pub(in crate::cli) stop: StopAfter,
+    pub(in crate::cli) facts: Option<&'a Facts>,
+    /// Why the run could not go on at all.
+    pub(in crate::cli) failure: Option<&'a Failure>,
+    pub(in crate::cli) exit_code: u8,
+}
+
+/// The document of a push or a dry run, one entry an image and target tag.
+pub(in crate::cli) fn push_report(report: &PushReport, ending: &Ending<'_>, scene: &Scene<'_>) -> String {
+    let counts = Counts::of(report);
+    document(&Document {
+        api_version: API_VERSION,
+        kind: "PushReport",
+        dry_run: ending.stop == StopAfter::Plan,
+        cluster: ending
+            .facts
+            .and_then(|facts| facts.cluster.as_ref())
+            .map(|cluster| Cluster { name: &cluster.name, context: &cluster.context }),
+        registry: ending.facts.map(|facts| Registry {
+            host: &facts.registry.host,
+            address: facts.registry.address.as_deref(),
+            tls: facts.registry.tls.word(),
+            source: &facts.registry.source,
+        }),
+        auth: ending.facts.map(|facts| Auth {
+            source: facts.auth.source.to_string(),
+            username: facts.auth.username.as_deref(),
+        }),
+        images: report.images.iter().map(|image| entry(image, scene)).collect(),
+        summary: Summary {
+            pushed: counts.pushed,
+            existing: counts.exists,
+            planned: counts.planned,
+            failed: counts.failed,
+            cancelled: counts.cancelled,
+            bytes_sent: report.bytes_sent,
+            duration_ms: milliseconds(report.duration),
+        },
+        error: ending.failure.map(Problem::of),
+        exit_code: ending.exit_code,
+    })
+}
+
+/// JSON with a line's end; the values here cannot fail to be written.
+pub(super) fn document<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+fn entry(image: &ImageOutcome, scene: &Scene<'_>) -> Image {
+    let LayerCounts { total, uploaded, existing, mounted } = image.layers;
+    Image {
+        source: image.source.0.clone(),
+        reference: Some(image.reference.clone()).filter(|reference| !reference.is_empty()),
+        digest: image.digest.as_ref().map(ToString::to_string),
+        media_type: image.media_type.as_ref().map(ToString::to_string),
+        platforms: image.platforms.iter().map(super::list::platform).collect(),
+        status: word(&image.status),
+        size: image.size,
+        layers: Layers { total, uploaded, existing, mounted },
+        bytes_sent: image.bytes_sent,
+        retries: image.retries,
+        duration_ms: milliseconds(image.duration),
+        phases: Phases {
+            pack_ms: milliseconds(image.phases.pack),
+            upload_ms: milliseconds(image.phases.upload),
+            manifest_ms: milliseconds(image.phases.manifest),
+        },
+        error: match &image.status {
+            Status::Failed(error) => Some(Problem::of(&one(error, scene))),
+            _ => None,
+        },
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,82 @@
+use std::io::{self, Write};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::settings::Progress;
+
+/// What lines are written on: above the bars of a terminal, or one after another.
+pub(in crate::cli) enum Paper {
+    /// `width` is asked anew for each drawing, in columns, since windows change.
+    Bars {
+        bars: MultiProgress,
+        width: fn() -> usize,
+    },
+    Lines(Box<dyn Write + Send>),
+}
+
+/// Columns where the terminal does not say.
+const WIDTH: usize = 80;
+
+/// Paper for stderr, and the writer for logs that does not tear its bars.
+pub(in crate::cli) fn terminal(progress: Progress) -> (Paper, LogWriter) {
+    match progress {
+        Progress::Bars => {
+            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            (Paper::Bars { bars: bars.clone(), width: width_of_stderr }, LogWriter(Some(bars)))
+        }
+        Progress::Lines => (Paper::Lines(Box::new(io::stderr())), LogWriter(None)),
+    }
+}
+
+impl Paper {
+    pub(in crate::cli) fn has_bars(&self) -> bool {
+        matches!(self, Self::Bars { .. })
+    }
+
+    /// A closed stderr stops no push.
+    pub(in crate::cli) fn line(&mut self, line: &str) {
+        let _ = match self {
+            Self::Bars { bars, .. } => bars.println(line),
+            Self::Lines(out) => writeln!(out, "{line}").and_then(|()| out.flush()),
+        };
+    }
+
+    /// A line that stays below all others and is written anew; none where there are no bars.
+    pub(super) fn bar(&self) -> Option<ProgressBar> {
+        let Self::Bars { bars, .. } = self else { return None };
+        let bar = bars.add(ProgressBar::no_length());
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        Some(bar)
+    }
+
+    /// Columns of the terminal.
+    pub(super) fn width(&self) -> usize {
+        match self {
+            Self::Bars { width, .. } => width(),
+            Self::Lines(_) => WIDTH,
+        }
+    }
+}
+
+fn width_of_stderr() -> usize {
+    terminal_size::terminal_size_of(io::stderr()).map_or(WIDTH, |(width, _)| usize::from(width.0))
+}
+
+/// Writes log lines so that bars are taken away before and drawn again behind them.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct LogWriter(Option<MultiProgress>);
+
+impl Write for LogWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match &self.0 {
+            Some(bars) => bars.suspend(|| io::stderr().write(line)),
+            None => io::stderr().write(line),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

@@ -1,0 +1,255 @@
+//! What was meant: flags and environment joined, every choice an enum, every number checked.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use globset::Glob;
+
+mod login;
+mod place;
+mod view;
+
+pub(super) use login::{GivenKind, Login};
+pub(super) use place::{GivenRegistry, Place, Tls};
+pub(super) use view::{Colour, Detail, LogFormat, Output, Progress, Stderr, View};
+
+use super::args::{
+    ClusterArgs, CompressionArg, ContentArgs, ListArgs, ModeArgs, NameArgs, PushArgs, SearchArgs, SourceArgs,
+    TransferArgs,
+};
+use super::environment::Environment;
+use super::usage::UsageError;
+use super::value::{PlatformChoice, Resolve, TrustedRealm};
+use super::word::{self, Probe};
+use crate::cluster;
+use crate::job::{Compression, Existing, OnFailure, Selection, StopAfter};
+use crate::oci::Tag;
+use crate::plan::{PathPart, Rename};
+use crate::source::Spec;
+
+/// A push or its dry run, as it was meant. `wire` joins the adapters from it.
+#[cfg_attr(not(test), expect(dead_code, reason = "the adapters that wire joins read the rest"))]
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) search: Search,
+    pub(super) place: Place,
+    pub(super) tls: Tls,
+    pub(super) resolve: Vec<Resolve>,
+    pub(super) trusted_realms: Vec<TrustedRealm>,
+    pub(super) login: Login,
+    pub(super) cluster: cluster::Query,
+    pub(super) names: Names,
+    pub(super) selection: Selection,
+    pub(super) compression: Compression,
+    pub(super) existing: Existing,
+    pub(super) stop: StopAfter,
+    pub(super) on_failure: OnFailure,
+    pub(super) transfer: Transfer,
+    /// For the whole run.
+    pub(super) timeout: Option<Duration>,
+    /// Said before anything else.
+    pub(super) notices: Vec<Notice>,
+}
+
+/// What `list` was asked for.
+#[derive(Debug)]
+pub(super) struct ListSettings {
+    pub(super) search: Search,
+    pub(super) place: Place,
+    pub(super) names: Names,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// Where images are looked for.
+#[cfg_attr(not(test), expect(dead_code, reason = "the sources that wire makes read the rest"))]
+#[derive(Debug)]
+pub(super) struct Search {
+    pub(super) sources: Vec<Spec>,
+    /// Empty: everything.
+    pub(super) include: Vec<Glob>,
+    pub(super) exclude: Vec<Glob>,
+    /// Folders below the one that is searched.
+    pub(super) max_depth: usize,
+    pub(super) links: Links,
+}
+
+/// Whether symbolic links may lead out of a folder or layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    Stay,
+    Follow,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) owner: Option<String>,
+    pub(super) path: PathPart,
+    pub(super) rename: Option<Rename>,
+    pub(super) tags: Vec<Tag>,
+}
+
+#[cfg_attr(not(test), expect(dead_code, reason = "the registry client that wire makes reads them"))]
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub(super) jobs: NonZeroUsize,
+    /// Bytes of the largest request body; by default below the ingress's limit.
+    pub(super) chunk: Option<NonZeroU64>,
+    /// Attempts after the first.
+    pub(super) retries: u32,
+    pub(super) retry_max_wait: Duration,
+    pub(super) stall_timeout: Duration,
+    pub(super) tmp_dir: Option<PathBuf>,
+}
+
+/// Something that the user should know before the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Notice {
+    Note(String),
+    Warning(String),
+}
+
+/// What settings are made from, beside the arguments.
+pub(super) struct Surroundings<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) probe: &'a dyn Probe,
+    pub(super) stdin: &'a mut dyn std::io::Read,
+}
+
+impl Settings {
+    /// Joins what was typed with the environment; a flag goes before it.
+    ///
+    /// # Errors
+    /// For contradictions, half a login, and sources that are none.
+    pub(super) fn of(args: PushArgs, around: &mut Surroundings<'_>) -> Result<Self, UsageError> {
+        let environment = around.environment;
+        let mut notices = Vec::new();
+        let search = search(args.sources, args.search, around, &mut notices)?;
+        let (place, tls) = place::of(args.registry.registry, args.tls, environment)?;
+        let names = names(args.names);
+        check_one_owner(&place, &names)?;
+        let login = login::of(args.login, environment, around.stdin, &mut notices)?;
+        let ModeArgs { dry_run, force, fail_fast } = args.mode;
+        let ContentArgs { platform, compression } = args.content;
+        let timeout = args.transfer.timeout;
+        Ok(Self {
+            search,
+            place,
+            tls,
+            resolve: args.registry.resolve,
+            trusted_realms: args.registry.trust_realm,
+            cluster: query(args.cluster, environment, &login),
+            login,
+            names,
+            selection: match platform {
+                PlatformChoice::All => Selection::Present,
+                PlatformChoice::One(platform) => Selection::Only(*platform),
+            },
+            compression: match compression {
+                CompressionArg::None => Compression::None,
+                CompressionArg::Auto | CompressionArg::Gzip => Compression::Gzip,
+            },
+            existing: if force { Existing::Replace } else { Existing::Skip },
+            stop: if dry_run { StopAfter::Plan } else { StopAfter::Push },
+            on_failure: if fail_fast { OnFailure::Stop } else { OnFailure::Continue },
+            transfer: transfer(args.transfer),
+            timeout,
+            notices,
+        })
+    }
+}
+
+impl ListSettings {
+    /// # Errors
+    /// As for a push.
+    pub(super) fn of(args: ListArgs, around: &Surroundings<'_>) -> Result<Self, UsageError> {
+        let mut notices = Vec::new();
+        let search = search(args.sources, args.search, around, &mut notices)?;
+        let place = place::named(args.registry, around.environment);
+        let names = names(args.names);
+        check_one_owner(&place, &names)?;
+        Ok(Self { search, place, names, notices })
+    }
+}
+
+fn search(
+    sources: SourceArgs,
+    args: SearchArgs,
+    around: &Surroundings<'_>,
+    notices: &mut Vec<Notice>,
+) -> Result<Search, UsageError> {
+    let mut specs = Vec::new();
+    for word in &sources.words {
+        let meant = word::meant(word, around.probe)?;
+        notices.extend(meant.note.map(Notice::Note));
+        if !specs.contains(&meant.spec) {
+            specs.push(meant.spec);
+        }
+    }
+    if specs.is_empty() {
+        let folder = args.path.unwrap_or_else(|| PathBuf::from("."));
+        specs.push(word::searched(&folder, around.environment.home.as_deref(), around.probe)?);
+    }
+    Ok(Search {
+        sources: specs,
+        include: globs(args.include)?,
+        exclude: globs(args.exclude)?,
+        max_depth: args.max_depth,
+        links: if args.follow { Links::Follow } else { Links::Stay },
+    })
+}
+
+fn globs(patterns: Vec<String>) -> Result<Vec<Glob>, UsageError> {
+    patterns
+        .into_iter()
+        .map(|pattern| Glob::new(&pattern).map_err(|source| UsageError::Glob { pattern, source }))
+        .collect()
+}
+
+fn names(args: NameArgs) -> Names {
+    Names {
+        owner: args.owner,
+        path: if args.keep_path { PathPart::Whole } else { PathPart::Last },
+        rename: args.rename,
+        tags: args.tag,
+    }
+}
+
+fn check_one_owner(place: &Place, names: &Names) -> Result<(), UsageError> {
+    let (Place::Given(GivenRegistry { path: Some(path), .. }), Some(owner)) = (place, &names.owner) else {
+        return Ok(());
+    };
+    Err(UsageError::TwoOwners { owner: owner.clone(), path: path.to_string() })
+}
+
+fn query(args: ClusterArgs, environment: &Environment, login: &Login) -> cluster::Query {
+    cluster::Query {
+        kubeconfig: cluster::Kubeconfig {
+            given: args.kubeconfig,
+            environment: environment.kubeconfig.clone(),
+            home: environment.home.clone(),
+        },
+        context: args.context,
+        name: args.name.or_else(|| environment.cluster.clone()),
+        secret: args.secret,
+        login: match login {
+            Login::Auto | Login::Cluster => cluster::Login::Read,
+            Login::Docker | Login::Anonymous | Login::Given(_) => cluster::Login::Skip,
+        },
+        timeout: args.request_timeout,
+    }
+}
+
+fn transfer(args: TransferArgs) -> Transfer {
+    Transfer {
+        jobs: args.jobs,
+        chunk: args.chunk_size,
+        retries: args.retries,
+        retry_max_wait: args.retry_max_wait,
+        stall_timeout: args.stall_timeout,
+        tmp_dir: args.tmp_dir,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use std::path::PathBuf;
+
+use crate::cli::args::TlsArgs;
+use crate::cli::environment::{Environment, REGISTRY_URL};
+use crate::cli::usage::UsageError;
+use crate::cli::value::{RegistryAddress, ValueError};
+use crate::oci::Repository;
+use crate::port::{Origin, Scheme};
+
+/// Which registry is pushed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) enum Place {
+    /// The one that the cluster says.
+    Cluster,
+    Given(GivenRegistry),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) struct GivenRegistry {
+    pub(in crate::cli) origin: Origin,
+    /// What images go below, in the place of an owner.
+    pub(in crate::cli) path: Option<Repository>,
+    /// `--registry`, or the variable's name.
+    pub(in crate::cli) given_by: &'static str,
+}
+
+/// How the registry's certificate is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) enum Tls {
+    /// Against the cluster's own, pinned, for its registry; else against the system's roots.
+    Known,
+    /// Against the system's roots and those of a file.
+    CaFile(PathBuf),
+    /// Not at all.
+    Insecure,
+    /// There is none: plain HTTP.
+    Plain,
+}
+
+pub(super) fn of(
+    registry: Option<RegistryAddress>,
+    args: TlsArgs,
+    environment: &Environment,
+) -> Result<(Place, Tls), UsageError> {
+    let tls = match args {
+        TlsArgs { plain_http: true, .. } => Tls::Plain,
+        TlsArgs { insecure: true, .. } => Tls::Insecure,
+        TlsArgs { ca_file: Some(path), .. } => Tls::CaFile(path),
+        TlsArgs { .. } => Tls::Known,
+    };
+    let Some((address, given_by)) = chosen(registry, environment) else {
+        return match tls {
+            Tls::Plain => Err(UsageError::PlainHttpWithoutRegistry),
+            tls => Ok((Place::Cluster, tls)),
+        };
+    };
+    let scheme = match (address.scheme, &tls) {
+        (Some(Scheme::Https), Tls::Plain) => {
+            return Err(UsageError::PlainHttpForHttps { registry: address.authority });
+        }
+        (_, Tls::Plain) => Scheme::Http,
+        (Some(Scheme::Http), _) => return Err(UsageError::PlainHttpMissing { registry: address.authority }),
+        (_, _) => Scheme::Https,
+    };
+    let invalid = |source: ValueError| UsageError::EnvironmentValue { variable: given_by, source };
+    let origin = address.origin(scheme).map_err(invalid)?;
+    Ok((Place::Given(GivenRegistry { origin, path: address.path, given_by }), tls))
+}
+
+/// The registry for names alone, where nothing connects to it.
+pub(super) fn named(registry: Option<RegistryAddress>, environment: &Environment) -> Place {
+    let given = chosen(registry, environment).and_then(|(address, given_by)| {
+        let origin = address.origin(address.scheme.unwrap_or(Scheme::Https)).ok()?;
+        Some(GivenRegistry { origin, path: address.path, given_by })
+    });
+    given.map_or(Place::Cluster, Place::Given)
+}
+
+fn chosen(
+    registry: Option<RegistryAddress>,
+    environment: &Environment,
+) -> Option<(RegistryAddress, &'static str)> {
+    let typed = registry.map(|address| (address, "--registry"));
+    typed.or_else(|| environment.registry.clone().map(|address| (address, REGISTRY_URL)))
+}

@@ -1,0 +1,119 @@
+use crate::cli::args::{ColourArg, LevelArg, LogFormatArg, OutputArg, ProgressArg, ViewArgs};
+use crate::cli::environment::Environment;
+
+/// What is shown, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct View {
+    pub(in crate::cli) output: Output,
+    pub(in crate::cli) detail: Detail,
+    pub(in crate::cli) progress: Progress,
+    pub(in crate::cli) level: tracing::Level,
+    pub(in crate::cli) log_format: LogFormat,
+    pub(in crate::cli) colour: Colour,
+}
+
+/// What stdout gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Output {
+    Name,
+    Table,
+    Json,
+}
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::cli) enum Detail {
+    /// Warnings and errors.
+    Quiet,
+    /// The cluster, notes and the summary as well.
+    Summary,
+    /// Images and layers as well.
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Progress {
+    Bars,
+    Lines,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Colour {
+    Plain,
+    Ansi,
+}
+
+/// What stderr is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Stderr {
+    Terminal,
+    Elsewhere,
+}
+
+impl View {
+    pub(in crate::cli) fn of(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Self {
+        let progress = progress(args, environment, stderr);
+        Self {
+            output: match args.output {
+                OutputArg::Name => Output::Name,
+                OutputArg::Table => Output::Table,
+                OutputArg::Json => Output::Json,
+            },
+            detail: match (args.quiet, args.progress) {
+                (true, _) => Detail::Quiet,
+                (false, Some(ProgressArg::None)) => Detail::Summary,
+                (false, _) => Detail::Full,
+            },
+            progress,
+            level: level(args, progress),
+            log_format: match args.log_format {
+                LogFormatArg::Text => LogFormat::Text,
+                LogFormatArg::Json => LogFormat::Json,
+            },
+            colour: colour(args, environment, stderr),
+        }
+    }
+}
+
+/// Bars move the cursor, so they need a terminal that can, whatever was asked for.
+fn progress(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Progress {
+    let dumb = environment.term.as_ref().is_some_and(|term| term == "dumb");
+    let wanted = !args.quiet && matches!(args.progress, None | Some(ProgressArg::Auto | ProgressArg::Bars));
+    match stderr {
+        Stderr::Terminal if wanted && !dumb => Progress::Bars,
+        _ => Progress::Lines,
+    }
+}
+
+/// Bars and their summary say what the log says at info, and a line is never both.
+fn level(args: ViewArgs, progress: Progress) -> tracing::Level {
+    match args.log_level {
+        _ if args.verbose => tracing::Level::DEBUG,
+        Some(LevelArg::Debug) => tracing::Level::DEBUG,
+        Some(LevelArg::Info) => tracing::Level::INFO,
+        Some(LevelArg::Warn) => tracing::Level::WARN,
+        Some(LevelArg::Error) => tracing::Level::ERROR,
+        None if args.quiet || progress == Progress::Bars => tracing::Level::WARN,
+        None => tracing::Level::INFO,
+    }
+}
+
+/// NO_COLOR (no-color.org) goes before CLICOLOR_FORCE, a flag before both.
+fn colour(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Colour {
+    let forced = environment.clicolor_force.as_ref().is_some_and(|value| value != "0");
+    let dumb = environment.term.as_ref().is_some_and(|term| term == "dumb");
+    match args.color {
+        ColourArg::Always => Colour::Ansi,
+        ColourArg::Never => Colour::Plain,
+        ColourArg::Auto if environment.no_color.is_some() => Colour::Plain,
+        ColourArg::Auto if forced => Colour::Ansi,
+        ColourArg::Auto if stderr == Stderr::Terminal && !dumb => Colour::Ansi,
+        ColourArg::Auto => Colour::Plain,
+    }
+}
