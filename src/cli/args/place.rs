@@ -50,20 +50,16 @@ pub(in crate::cli) struct LoginArgs {
     /// Access token, with or without a user name [env: IDPBUILDER_REGISTRY_TOKEN]
     #[arg(short, long, value_name = "TOKEN", value_parser = value::secret)]
     pub(in crate::cli) token: Option<Secret>,
-    /// Where the login comes from
+    /// Where the login comes from: the cluster's secret, the docker config, nowhere, or what fits
     #[arg(long, value_name = "SOURCE", default_value = "auto")]
     pub(in crate::cli) auth: AuthArg,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum AuthArg {
-    /// The cluster's secret for its own registry, else the docker config
     Auto,
-    /// The cluster's secret alone
     Cluster,
-    /// The docker config alone
     Docker,
-    /// No login
     None,
 }
 

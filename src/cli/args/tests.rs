@@ -1,1 +1,135 @@
+use super::*;
 
+fn parsed(line: &str) -> Result<Command, ArgsError> {
+    let called = Called::by(Some(OsStr::new("idpbuilder-push")), None);
+    parse(
+        std::iter::once("idpbuilder-push")
+            .chain(line.split(' ').filter(|word| !word.is_empty()))
+            .map(OsString::from)
+            .collect(),
+        &called,
+    )
+}
+
+fn sources(line: &str) -> Vec<OsString> {
+    match parsed(line) {
+        Ok(Command::Push(push)) => push.sources.words,
+        other => panic!("no push: {other:?}"),
+    }
+}
+
+fn text(line: &str, program: &str) -> String {
+    let called = Called::by(Some(OsStr::new(program)), None);
+    let words = std::iter::once(program).chain(line.split(' ')).map(OsString::from).collect();
+    match parse(words, &called) {
+        Err(ArgsError::Clap(error)) => error.to_string(),
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Typed::command().debug_assert();
+}
+
+#[test]
+fn arguments_without_a_command_are_a_push() {
+    for (line, words) in [
+        ("", vec![]),
+        ("push", vec![]),
+        ("myapp:dev", vec!["myapp:dev"]),
+        ("push myapp:dev ./app.tar", vec!["myapp:dev", "./app.tar"]),
+        ("-l debug push myapp:dev", vec!["myapp:dev"]),
+        ("app.tar list", vec!["app.tar", "list"]),
+        ("-- list", vec!["list"]),
+        ("push -- push", vec!["push"]),
+        ("list:latest", vec!["list:latest"]),
+    ] {
+        assert_eq!(sources(line), words, "{line}");
+    }
+}
+
+#[test]
+fn a_command_stands_first() {
+    assert!(matches!(parsed("list app.tar"), Ok(Command::List(_))));
+    assert!(matches!(parsed("push list app.tar"), Ok(Command::List(_))));
+    assert!(matches!(parsed("version -o json"), Ok(Command::Version(_))));
+    assert!(matches!(parsed("plugin-metadata"), Ok(Command::PluginMetadata)));
+    assert!(matches!(parsed("-v list"), Err(ArgsError::CommandWord(CommandWord { word })) if word == "list"));
+}
+
+#[test]
+fn the_command_of_the_first_plan_works_as_written() {
+    let line = "push --registry gitea.localhost:8443 --username gitea_admin --password gitea_password \
+                --insecure ./test-image.tar";
+    let Ok(Command::Push(push)) = parsed(line) else { panic!("no push") };
+    assert_eq!(push.registry.registry.unwrap().authority, "gitea.localhost:8443");
+    assert_eq!(push.login.username.as_deref(), Some("gitea_admin"));
+    assert_eq!(push.login.password.unwrap().expose(), "gitea_password");
+    assert!(push.tls.insecure);
+    assert_eq!(push.sources.words, ["./test-image.tar"]);
+}
+
+#[test]
+fn short_forms_are_those_of_idpbuilder() {
+    let Ok(Command::Push(push)) = parsed("-r r.example -u u -t token -j 2 -o json -q -l warn x") else {
+        panic!("no push")
+    };
+    assert_eq!(push.login.token.unwrap().expose(), "token");
+    assert_eq!(push.transfer.jobs.get(), 2);
+    assert_eq!(push.view.output, OutputArg::Json);
+    assert_eq!(push.view.log_level, Some(LevelArg::Warn));
+    assert!(push.view.quiet);
+}
+
+#[test]
+fn contradictions_are_refused() {
+    for line in [
+        "-p a -t b x",
+        "--password-stdin -p a x",
+        "--insecure --ca-file f x",
+        "--insecure --plain-http x",
+        "--path . x",
+        "-v -l warn x",
+        "-q --progress bars x",
+        "-j 0 x",
+        "--timeout 0s x",
+        "--as Upper x",
+        "--password= x",
+        "--nonsense",
+        "list --force",
+        "list --insecure",
+    ] {
+        let error = parsed(line).map(|_| ()).unwrap_err();
+        assert!(matches!(&error, ArgsError::Clap(error) if error.exit_code() == 2), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_password_is_not_shown_again() {
+    let shown = format!("{:?}", parsed("-u u -p made-up x").unwrap());
+    assert!(!shown.contains("made-up"), "{shown}");
+    let error = parsed("-p made-up -t made-up-too x").unwrap_err().to_string();
+    assert!(!error.contains("made-up"), "{error}");
+}
+
+#[test]
+fn help_starts_with_three_examples_under_the_name_that_was_typed() {
+    for (program, name) in
+        [("idpbuilder-push", "idpbuilder-push"), ("/x/kubectl-idpbuilder_push", "kubectl idpbuilder-push")]
+    {
+        for line in ["--help", "-h"] {
+            let help = text(line, program);
+            let first: Vec<&str> = help.lines().take(4).collect();
+            assert_eq!(first[0], "Examples:");
+            assert!(first[1..].iter().all(|line| line.starts_with(&format!("  {name} "))), "{help}");
+            assert!(help.contains(&format!("Usage: {name} [OPTIONS] [SOURCE]...")), "{help}");
+        }
+    }
+}
+
+#[test]
+fn help_of_a_command_is_under_the_name_that_was_typed() {
+    let help = text("list --help", "kubectl-idpbuilder_push");
+    assert!(help.contains("Usage: kubectl idpbuilder-push list"), "{help}");
+}

@@ -25,15 +25,26 @@ pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
         &mut Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::stdin().lock() };
     let settings = match Settings::of(args, around) {
         Ok(settings) => settings,
-        Err(error) => return refuse(&Fault::Usage(error), &start.scene(&words), ink),
+        Err(error) => return refused(&Fault::Usage(error), &view, &start.scene(&words)),
     };
     let (paper, logs) = screen::terminal(view.progress);
     logging::begin(&view, ink, &logs);
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
     match on_runtime(run(&settings, stage, events)) {
         Ok(ran) => conclude(ran, &Telling { settings: &settings, view, start, words: &words }),
-        Err(error) => refuse(&Fault::Local(error), &start.scene(&words), ink),
+        Err(error) => refused(&Fault::Local(error), &view, &start.scene(&words)),
     }
+}
+
+/// A program that asked for JSON gets it also where there is nothing to run.
+fn refused(fault: &Fault, view: &View, scene: &Scene<'_>) -> ExitCode {
+    if view.output == Output::Json {
+        let failure = explain(fault, scene);
+        let exit_code = failure.class.number();
+        let ending = Ending { stop: StopAfter::Push, facts: None, failure: Some(&failure), exit_code };
+        let _ = answer(&mut io::stdout(), &push_report(&PushReport::default(), &ending, scene));
+    }
+    refuse(fault, scene, Ink::new(view.colour))
 }
 
 /// How a run ended, with the screen that tells of it.

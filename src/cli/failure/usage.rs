@@ -13,7 +13,7 @@ pub(super) fn explain(error: &UsageError, scene: &Scene<'_>) -> Failure {
         }
         UsageError::Glob { .. } => failure.say("Patterns are as in .gitignore: *.tar, build/**, {a,b}.tar"),
         UsageError::UserAlone { .. } => failure
-            .run("Give the password on standard input", scene.again("--password-stdin"))
+            .say("Add --password-stdin, and pass the password in on standard input")
             .say("Or set IDPBUILDER_REGISTRY_PASSWORD or IDPBUILDER_REGISTRY_TOKEN"),
         UsageError::PasswordAlone { .. } => {
             failure.say("Add --username USER, or set IDPBUILDER_REGISTRY_USERNAME")
