@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crate::content::SpoolDir;
 use crate::oci::Platform;
 use crate::plan::{Naming, PlanError};
-use crate::port::{RegistryReader, RegistryWriter, Source, SourceError};
+use crate::port::{RegistryError, RegistryReader, RegistryWriter, Source, SourceError};
 
 /// What is to be done: values that were parsed and checked, no flags.
 #[derive(Debug, Clone)]
@@ -83,11 +83,22 @@ pub struct World {
     pub spools: SpoolDir,
 }
 
+impl From<PlanError> for RunError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Registry(RegistryError::Cancelled) => Self::Cancelled,
+            error => Self::Plan(error),
+        }
+    }
+}
+
 /// Why a run could not go on at all. The failure of one image is a value in the report.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Plan(PlanError),
+    #[error("cancelled")]
+    Cancelled,
 }

@@ -85,7 +85,11 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Result<PushReport, RunError> {
     let began = Instant::now();
-    let found = discover::discover(job, world, events).await?;
+    // Searching only reads, so that it can be left wherever it is.
+    let found = tokio::select! {
+        found = discover::discover(job, world, events) => found?,
+        () = cancel.cancelled() => return Err(RunError::Cancelled),
+    };
     let plan = plan::plan(found.images, job, world, events).await?;
     let report = match job.stop {
         StopAfter::Plan => PushReport::planned(&plan),

@@ -17,6 +17,15 @@ pub(super) struct Environment {
     /// `$KUBECONFIG`, a list of paths.
     pub(super) kubeconfig: Option<OsString>,
     pub(super) home: Option<PathBuf>,
+    /// `$DOCKER_CONFIG`, the folder of docker's `config.json`.
+    pub(super) docker_config: Option<PathBuf>,
+    pub(super) docker_host: Option<String>,
+    pub(super) container_host: Option<String>,
+    /// `$XDG_RUNTIME_DIR`
+    pub(super) runtime_dir: Option<PathBuf>,
+    pub(super) path: Option<OsString>,
+    /// For http, for https, for both, and what is reached without: empty where none is set.
+    pub(super) proxies: [String; 4],
     pub(super) no_color: Option<OsString>,
     pub(super) clicolor_force: Option<OsString>,
     pub(super) term: Option<OsString>,
@@ -49,6 +58,18 @@ impl Environment {
             cluster: text(NAME)?,
             kubeconfig: filled("KUBECONFIG"),
             home: filled(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from),
+            docker_config: filled("DOCKER_CONFIG").map(PathBuf::from),
+            docker_host: text("DOCKER_HOST")?,
+            container_host: text("CONTAINER_HOST")?,
+            runtime_dir: filled("XDG_RUNTIME_DIR").map(PathBuf::from),
+            path: filled("PATH"),
+            proxies: [
+                // In capitals it is a header of CGI programs, which anybody may send.
+                text("http_proxy")?.unwrap_or_default(),
+                text("https_proxy")?.or(text("HTTPS_PROXY")?).unwrap_or_default(),
+                text("all_proxy")?.or(text("ALL_PROXY")?).unwrap_or_default(),
+                text("no_proxy")?.or(text("NO_PROXY")?).unwrap_or_default(),
+            ],
             no_color: filled("NO_COLOR"),
             clicolor_force: filled("CLICOLOR_FORCE"),
             term: filled("TERM"),

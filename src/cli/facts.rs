@@ -28,7 +28,6 @@ pub(super) struct RegistryFacts {
     pub(super) body_limit: Option<u64>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "named once the adapters are joined"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TlsFacts {
     /// The cluster's own certificate and no other.
@@ -74,7 +73,6 @@ pub(super) struct AuthFacts {
 }
 
 /// Where the login came from, told apart where the advice differs; never a value.
-#[cfg_attr(not(test), expect(dead_code, reason = "named once the adapters are joined"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AuthSource {
     /// A secret of the cluster, `NAMESPACE/NAME`.

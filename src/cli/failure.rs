@@ -26,6 +26,7 @@ use crate::cluster::ClusterError;
 use crate::job::RunError;
 use crate::plan::PlanError;
 use crate::port::{KeychainError, RegistryError, SourceError};
+use crate::registry::TrustError;
 
 /// Why a run could not be begun or could not go on, before it is explained.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,8 @@ pub(super) enum Fault {
     Source(#[from] SourceError),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error(transparent)]
     Local(#[from] LocalError),
 }
@@ -168,6 +171,8 @@ pub(super) fn explain(fault: &Fault, scene: &Scene<'_>) -> Failure {
         }
         Fault::Source(error) | Fault::Run(RunError::Source(error)) => source::explain(error, scene),
         Fault::Run(RunError::Plan(PlanError::Target(error))) => name::explain(error, scene),
+        Fault::Run(RunError::Cancelled) => local::explain(&LocalError::Cancelled),
+        Fault::Trust(error) => local::trust(error),
         Fault::Local(error) => local::explain(error),
     }
 }

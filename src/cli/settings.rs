@@ -10,7 +10,7 @@ mod login;
 mod place;
 mod view;
 
-pub(super) use login::{GivenKind, Login};
+pub(super) use login::{Given, GivenKind, Login};
 pub(super) use place::{GivenRegistry, Place, Tls};
 pub(super) use view::{Colour, Detail, LogFormat, Output, Progress, Stderr, View};
 
@@ -29,7 +29,6 @@ use crate::plan::{PathPart, Rename};
 use crate::source::Spec;
 
 /// A push or its dry run, as it was meant. `wire` joins the adapters from it.
-#[cfg_attr(not(test), expect(dead_code, reason = "the adapters that wire joins read the rest"))]
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) search: Search,
@@ -62,7 +61,6 @@ pub(super) struct ListSettings {
 }
 
 /// Where images are looked for.
-#[cfg_attr(not(test), expect(dead_code, reason = "the sources that wire makes read the rest"))]
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) sources: Vec<Spec>,
@@ -89,7 +87,6 @@ pub(super) struct Names {
     pub(super) tags: Vec<Tag>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the registry client that wire makes reads them"))]
 #[derive(Debug)]
 pub(super) struct Transfer {
     pub(super) jobs: NonZeroUsize,

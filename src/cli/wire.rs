@@ -1,13 +1,33 @@
-//! Where steps and adapters are joined: nothing else in the command line knows an adapter.
+//! Where steps and adapters are joined: nothing else in the command line makes an adapter.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::facts::Facts;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use tokio_util::sync::CancellationToken;
+
+mod login;
+mod place;
+mod trust;
+
+use super::environment::Environment;
+use super::facts::{AuthFacts, ClusterFacts, Facts, RegistryFacts};
 use super::failure::{Fault, LocalError};
-use super::settings::{Search, Settings};
+use super::settings::{Links, Search, Settings, Tls};
+use super::usage::UsageError;
+use crate::content::{FilePool, SpoolDir};
 use crate::event::Events;
-use crate::job::{Job, World};
+use crate::job::{Job, Limits, Selection, World};
+use crate::plan::{NameRules, Naming, Owner, RegistryHost};
 use crate::port::Source;
+use crate::registry::{
+    Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustedRealm,
+};
+use crate::source::{self, EngineSockets, Places, SearchRules};
+use place::Target;
+
+/// Files that are kept open between reads.
+const OPEN_FILES: usize = 64;
 
 /// What a push runs with.
 pub(super) struct Connected {
@@ -16,21 +36,213 @@ pub(super) struct Connected {
     pub(super) facts: Facts,
 }
 
+/// What every part of connecting sees.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) events: &'a Events,
+    pub(super) cancel: &'a CancellationToken,
+}
+
 /// Finds the registry, its trust and the login, and makes the sources.
 ///
 /// # Errors
-/// When no registry is known, or a source of credentials that was chosen is broken.
-#[expect(clippy::unused_async, reason = "the cluster is asked here")]
-pub(super) async fn connect(settings: &Settings, events: &Events) -> Result<Connected, Fault> {
-    let _ = (settings, events);
-    Err(LocalError::NotJoined { part: "pushing" }.into())
+/// When no registry is known, a source of credentials that was chosen is broken, or the registry does
+/// not say what it is.
+pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<Connected, Fault> {
+    let target = place::find(settings, around.events).await?;
+    let trust = trust::of(settings, &target)?;
+    let login = login::find(settings, &target, around).await?;
+    let client = Arc::new(RegistryClient::new(options(settings, &target, &trust, (&login, around)))?);
+    let dialect = match (settings.tls == Tls::Insecure, target.cluster()) {
+        (true, _) => {
+            let dialect = client.ask_dialect().await?;
+            warn_of_insecure(&client, &target, around.events);
+            dialect
+        }
+        (false, Some(_)) => Dialect::Gitea,
+        (false, None) => client.ask_dialect().await?,
+    };
+    let job = job(settings, &target, naming(settings, &target, (&login, dialect))?);
+    let spools = spools(settings, around.environment);
+    let places = places(&settings.search, around.environment, (spools.clone(), &job.selection))?;
+    let world = World {
+        sources: opened(&settings.search, &places),
+        reader: Arc::clone(&client) as Arc<_>,
+        writer: client,
+        spools,
+    };
+    let facts = Facts {
+        cluster: target
+            .asked
+            .as_ref()
+            .map(|cluster| ClusterFacts { name: cluster.name.clone(), context: cluster.context.clone() }),
+        registry: RegistryFacts {
+            host: target.origin.authority(),
+            address: None,
+            tls: trust.facts,
+            source: target.named_by.clone(),
+            body_limit: target.cluster().and_then(|cluster| cluster.body_limit),
+        },
+        auth: AuthFacts { source: login.source, username: login.username },
+    };
+    Ok(Connected { job, world, facts })
+}
+
+fn options(
+    settings: &Settings,
+    target: &Target,
+    trust: &trust::Chosen,
+    (login, around): (&login::Found, Around<'_>),
+) -> Options {
+    let transfer = &settings.transfer;
+    let own_only = login.is_cluster() || settings.tls == Tls::Insecure;
+    let [http, https, all, no] = &around.environment.proxies;
+    Options {
+        origin: target.origin.clone(),
+        trust: trust.trust.clone(),
+        keychain: Arc::clone(&login.keychain),
+        realms: if own_only { Realms::Own } else { Realms::SameDomain },
+        trusted_realms: settings
+            .trusted_realms
+            .iter()
+            .map(|pair| TrustedRealm { registry: pair.registry.clone(), realm: pair.realm.clone() })
+            .collect(),
+        policy: Policy {
+            retries: transfer.retries,
+            max_wait: transfer.retry_max_wait,
+            stall: transfer.stall_timeout,
+        },
+        dialect: target.cluster().map(|_| Dialect::Gitea),
+        chunk: transfer.chunk.map(Into::into),
+        body_limit: target.cluster().and_then(|cluster| cluster.body_limit),
+        proxies: Proxies::new(http, https, all, no),
+        addresses: settings
+            .resolve
+            .iter()
+            .map(|one| Pinned { host: one.host.clone(), port: one.port, address: one.address })
+            .collect(),
+        rebind: match settings.tls {
+            // Without a checked certificate, names alone decide where a login goes.
+            Tls::Insecure if login.is_cluster() => Rebind::Loopback,
+            Tls::Insecure => Rebind::Strict,
+            _ => Rebind::Fallback,
+        },
+        events: around.events.clone(),
+        cancel: around.cancel.clone(),
+    }
+}
+
+fn warn_of_insecure(client: &RegistryClient, target: &Target, events: &Events) {
+    let shown = client.fingerprint().map(|fingerprint| format!(" (SHA-256 {fingerprint})"));
+    events.warn(format!(
+        "the certificate of {} is not checked{}: whoever answers there gets the images and the login",
+        target.origin.authority(),
+        shown.unwrap_or_default()
+    ));
+}
+
+fn naming(
+    settings: &Settings,
+    target: &Target,
+    (login, dialect): (&login::Found, Dialect),
+) -> Result<Naming, Fault> {
+    let names = settings.names.clone();
+    let owner = match names.owner.or_else(|| target.path.clone()) {
+        Some(owner) => Owner::Named(owner),
+        None => match (dialect, login.username.clone().or_else(|| target.owner())) {
+            (Dialect::Gitea, Some(user)) => Owner::Named(user),
+            // Gitea has no repositories without an owner.
+            (Dialect::Gitea, None) => return Err(LocalError::NoOwner.into()),
+            (Dialect::Spec, _) => Owner::None,
+        },
+    };
+    Ok(Naming {
+        registry: RegistryHost(target.origin.authority()),
+        owner,
+        path: names.path,
+        rules: if dialect == Dialect::Gitea { NameRules::Gitea } else { NameRules::Oci },
+        rename: names.rename,
+        tags: names.tags,
+    })
+}
+
+fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {
+    Job {
+        naming,
+        selection: settings.selection.clone(),
+        compression: settings.compression,
+        existing: settings.existing,
+        stop: settings.stop,
+        on_failure: settings.on_failure,
+        limits: Limits {
+            jobs: settings.transfer.jobs,
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        },
+        node_platforms: target.cluster().map(|cluster| cluster.nodes.clone()).unwrap_or_default(),
+    }
 }
 
 /// The places where images are looked for.
 ///
 /// # Errors
-/// When an engine's address is none.
-pub(super) fn sources(search: &Search) -> Result<Vec<Arc<dyn Source>>, Fault> {
-    let _ = search;
-    Err(LocalError::NotJoined { part: "searching" }.into())
+/// When patterns for file names are too many or too large together.
+pub(super) fn sources(search: &Search, environment: &Environment) -> Result<Vec<Arc<dyn Source>>, Fault> {
+    let places = places(search, environment, (cache(environment), &Selection::Present))?;
+    Ok(opened(search, &places))
+}
+
+fn opened(search: &Search, places: &Places) -> Vec<Arc<dyn Source>> {
+    search.sources.iter().map(|spec| source::open(spec.clone(), places)).collect()
+}
+
+fn places(
+    search: &Search,
+    environment: &Environment,
+    (spools, selection): (SpoolDir, &Selection),
+) -> Result<Places, Fault> {
+    Ok(Places {
+        pool: FilePool::new(OPEN_FILES),
+        spools,
+        sockets: EngineSockets {
+            docker_host: environment.docker_host.clone(),
+            container_host: environment.container_host.clone(),
+            runtime_dir: environment.runtime_dir.clone(),
+            home: environment.home.clone(),
+        },
+        search: SearchRules {
+            include: globs(&search.include)?,
+            exclude: globs(&search.exclude)?,
+            max_depth: search.max_depth,
+            links: match search.links {
+                Links::Stay => source::Links::Inside,
+                Links::Follow => source::Links::Follow,
+            },
+        },
+        platform: match selection {
+            Selection::Present => None,
+            Selection::Only(platform) => Some(platform.clone()),
+        },
+    })
+}
+
+fn globs(globs: &[Glob]) -> Result<GlobSet, UsageError> {
+    let mut builder = GlobSetBuilder::new();
+    for glob in globs {
+        builder.add(glob.clone());
+    }
+    let pattern = || globs.iter().map(Glob::glob).collect::<Vec<_>>().join(" ");
+    builder.build().map_err(|source| UsageError::Glob { pattern: pattern(), source })
+}
+
+fn spools(settings: &Settings, environment: &Environment) -> SpoolDir {
+    settings.transfer.tmp_dir.clone().map_or_else(|| cache(environment), SpoolDir::new)
+}
+
+/// The cache folder, since the folder for temporary files is memory on many machines.
+fn cache(environment: &Environment) -> SpoolDir {
+    use etcetera::BaseStrategy as _;
+    let folder = etcetera::base_strategy::choose_native_strategy().ok().map(|native| native.cache_dir());
+    let folder = folder.filter(|_| environment.home.is_some());
+    SpoolDir::new(folder.map_or_else(|| "/var/tmp".into(), |folder| folder.join("idpbuilder-push")))
 }

@@ -30,6 +30,6 @@ mod wire;
 pub use client::{Dialect, Options, RegistryClient};
 pub use proxy::Proxies;
 pub use realm::{Realms, TrustedRealm};
-pub use resolve::{Pinned, Rebind};
+pub use resolve::{Pinned, Rebind, is_this_machine};
 pub use retry::Policy;
 pub use tls::{Trust, TrustError};

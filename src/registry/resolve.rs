@@ -22,6 +22,8 @@ pub enum Rebind {
     Fallback,
     /// An error: without a checked certificate anybody could sit there.
     Strict,
+    /// Always this machine, and DNS is not asked: for a login that may go nowhere else.
+    Loopback,
 }
 
 /// `--resolve HOST:PORT:ADDR`.
@@ -80,12 +82,14 @@ impl Resolver {
         let on_loopback = || LOOPBACK.map(|address| SocketAddr::new(address, port)).to_vec();
         match kind(host) {
             Kind::Loopback => Ok(on_loopback()),
-            Kind::PublicLoopback if is_plain => Ok(on_loopback()),
+            Kind::PublicLoopback if is_plain || self.rebind == Rebind::Loopback => Ok(on_loopback()),
             Kind::Address(address) => Ok(vec![SocketAddr::new(address, port)]),
             Kind::Name => asked_twice(host, port).await,
             Kind::PublicLoopback => match (asked(host, port, LOOPBACK_NAME_WAIT).await, self.rebind) {
                 (Ok(addresses), _) => Ok(addresses),
-                (Err(source), Rebind::Strict) => Err(NetworkFault::Resolve { host: host.to_owned(), source }),
+                (Err(source), Rebind::Strict | Rebind::Loopback) => {
+                    Err(NetworkFault::Resolve { host: host.to_owned(), source })
+                }
                 (Err(_), Rebind::Fallback) => {
                     self.events.warn(format!(
                         "\"{host}\" does not resolve (some resolvers drop names that point to 127.0.0.1); \
@@ -127,6 +131,12 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         }
         order.extend(pair.into_iter().flatten());
     }
+}
+
+/// Whether the origin, by its spelling alone, is this machine.
+#[must_use]
+pub fn is_this_machine(origin: &Origin) -> bool {
+    is_loopback_name(origin.host())
 }
 
 /// Whether the name, by its spelling alone, means this machine.

@@ -25,7 +25,7 @@ pub(in crate::cli) fn list(args: ListArgs, start: &Start) -> ExitCode {
     let around = Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::empty() };
     let prepared = ListSettings::of(args, &around)
         .map_err(Fault::Usage)
-        .and_then(|settings| Ok((wire::sources(&settings.search)?, settings)));
+        .and_then(|settings| Ok((wire::sources(&settings.search, &start.environment)?, settings)));
     let (sources, settings) = match prepared {
         Ok(prepared) => prepared,
         Err(fault) => return refuse(&fault, &start.scene(&words), ink),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use super::stage::Stage;
 use super::{Start, number, on_runtime, refuse, shown};
 use crate::cli::args::PushArgs;
+use crate::cli::environment::Environment;
 use crate::cli::facts::Facts;
 use crate::cli::failure::{self, Fault, Scene, explain, of_report, whole};
 use crate::cli::output::{self, Ending, answer, push_report};
@@ -13,7 +14,7 @@ use crate::cli::stop::{Reason, Stop};
 use crate::cli::word::Disk;
 use crate::cli::{logging, wire};
 use crate::event::Events;
-use crate::job::StopAfter;
+use crate::job::{RunError, StopAfter};
 use crate::report::{PushReport, Verdict};
 
 /// Pushes, or shows the plan.
@@ -30,7 +31,7 @@ pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
     let (paper, logs) = screen::terminal(view.progress);
     logging::begin(&view, ink, &logs);
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
-    match on_runtime(run(&settings, stage, events)) {
+    match on_runtime(run(&settings, &start.environment, stage, events)) {
         Ok(ran) => conclude(ran, &Telling { settings: &settings, view, start, words: &words }),
         Err(error) => refused(&Fault::Local(error), &view, &start.scene(&words)),
     }
@@ -62,13 +63,14 @@ enum Ended {
     Stopped(PushReport),
 }
 
-async fn run(settings: &Settings, stage: Stage, events: Events) -> Ran {
+async fn run(settings: &Settings, environment: &Environment, stage: Stage, events: Events) -> Ran {
     say_first(&settings.notices, &events);
     let stop = Stop::listen(settings.timeout, events.clone());
+    let around = wire::Around { environment, events: &events, cancel: &stop.asked };
     let (connected, mut stage) = stage
         .during(async {
             tokio::select! {
-                connected = wire::connect(settings, &events) => Some(connected),
+                connected = wire::connect(settings, around) => Some(connected),
                 () = stop.asked.cancelled() => None,
             }
         })
@@ -91,6 +93,7 @@ async fn run(settings: &Settings, stage: Stage, events: Events) -> Ran {
         .await;
     let ended = match ended {
         Some(Ok(report)) => Ended::Report(report),
+        Some(Err(RunError::Cancelled)) => Ended::Stopped(PushReport::default()),
         Some(Err(error)) => Ended::Fault(error.into()),
         None => {
             let images = stage.screen.take_finished();

@@ -1,8 +1,10 @@
 use std::io;
+use std::path::PathBuf;
 
 use super::{Class, Failure};
 use crate::cli::screen::duration;
 use crate::cli::stop::Reason;
+use crate::registry::TrustError;
 
 /// What failed on this machine, outside of any step.
 #[derive(Debug, thiserror::Error)]
@@ -11,18 +13,43 @@ pub(in crate::cli) enum LocalError {
     Runtime { source: io::Error },
     #[error("could not write the result to stdout")]
     Stdout { source: io::Error },
-    /// A part that the command line joins to nothing.
-    #[error("{part} is not there in this build")]
-    NotJoined { part: &'static str },
+    #[error("could not read the certificates in `{}`", path.display())]
+    CaFile { path: PathBuf, source: io::Error },
+    #[error("`{}` is no file of certificates: {reason}", path.display())]
+    NotCertificates { path: PathBuf, reason: String },
+    #[error("the cluster's login is for its own registry, not for {registry}")]
+    ClusterLoginElsewhere { registry: String },
+    #[error("the cluster's login does not go to {registry} with --insecure")]
+    ClusterLoginInsecure { registry: String },
+    #[error("the registry is a Gitea, and nothing says which owner the images are for")]
+    NoOwner,
+    #[error("cancelled")]
+    Cancelled,
 }
 
 pub(super) fn explain(error: &LocalError) -> Failure {
-    let code = match error {
-        LocalError::Runtime { .. } => "RUNTIME",
-        LocalError::Stdout { .. } => "STDOUT",
-        LocalError::NotJoined { .. } => "NOT_IN_THIS_BUILD",
-    };
-    Failure::new(Class::Mixed, code, error.to_string()).chain(error)
+    let of = |class, code| Failure::new(class, code, error.to_string()).chain(error);
+    match error {
+        LocalError::Runtime { .. } => of(Class::Mixed, "RUNTIME"),
+        LocalError::Stdout { .. } => of(Class::Mixed, "STDOUT"),
+        LocalError::Cancelled => of(Class::Interrupted, "CANCELLED"),
+        LocalError::CaFile { .. } => of(Class::Usage, "CA_FILE"),
+        LocalError::NotCertificates { .. } => of(Class::Usage, "CA_FILE").say(
+            "Give a PEM file: the text between -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----",
+        ),
+        LocalError::ClusterLoginElsewhere { .. } => of(Class::Usage, "LOGIN_ELSEWHERE")
+            .run("Push to the cluster", "leave --registry out")
+            .run("Or log in there", "--username with --password-stdin, or --auth docker"),
+        LocalError::ClusterLoginInsecure { .. } => of(Class::Usage, "LOGIN_INSECURE")
+            .say("Leave --insecure out: the cluster's own certificate is known and checked")
+            .run("Or trust the certificate", "--ca-file FILE"),
+        LocalError::NoOwner => of(Class::Usage, "NO_OWNER").run("Name it", "--owner NAME"),
+    }
+}
+
+/// Certificates that cannot be used as roots.
+pub(super) fn trust(error: &TrustError) -> Failure {
+    Failure::new(Class::Network, "CERTIFICATES", error.to_string())
 }
 
 /// A run that was stopped from outside before everything was done.
