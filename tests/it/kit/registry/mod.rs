@@ -221,10 +221,10 @@ impl Registry {
         self.shared.with(|state| state.store.repositories.keys().cloned().collect())
     }
 
-    /// Upload sessions that nobody finished or deleted, as paths.
+    /// Upload sessions that nobody finished or deleted, as paths; without those that no client can get at.
     pub(crate) fn open_sessions(&self) -> Vec<String> {
         self.shared.with(|state| {
-            let sessions = state.store.sessions.iter();
+            let sessions = state.store.sessions.iter().filter(|(_, session)| !session.lost);
             sessions.map(|(id, session)| format!("/v2/{}/blobs/uploads/{id}", session.repository)).collect()
         })
     }

@@ -127,11 +127,18 @@ async fn greet(
     }
 }
 
+/// The first byte of a client that believes to speak TLS.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// Answers one request after another until the connection ends, and says how it ends.
 async fn serve(shared: &Arc<Shared>, connection: &mut Connection, (client, role): (u64, Role)) -> After {
     let most = shared.settings.requests_per_connection.unwrap_or(u32::MAX);
     for _ in 0..most {
         let Some(bytes) = connection.head().await else { return After::Close };
+        if bytes.first() == Some(&TLS_HANDSHAKE) {
+            connection.write(b"HTTP/1.0 400 Bad Request\r\n\r\n").await.ok();
+            return After::Swallow;
+        }
         let head = match Head::parse(&bytes) {
             Ok(head) => head,
             Err(error) => return refuse(shared, connection, error).await,

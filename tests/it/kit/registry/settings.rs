@@ -7,9 +7,11 @@ use super::certificate::Certificate;
 /// Whose behaviour is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// distribution 3: Locations are absolute and carry a `_state` that changes with each step.
+    /// distribution 3: Locations are absolute and carry a `_state` that changes with each step. A 416 says
+    /// nothing more, the body of a single POST is ignored.
     Distribution,
-    /// distribution 2.8: the body of a single POST is ignored, Content-Range is not looked at.
+    /// distribution 2.8: Content-Range is not looked at, and a `_state` that is no longer true is a 404 even
+    /// when only the status is asked: after a lost answer there is no way back into a session.
     Distribution2,
     /// Gitea 1.26.
     Gitea,
@@ -95,6 +97,8 @@ pub(crate) struct Settings {
     pub(super) quota: Option<u64>,
     pub(super) chunk_min_length: Option<u64>,
     pub(super) length_required: bool,
+    pub(super) single_posts: bool,
+    pub(super) full_refusals: bool,
     pub(super) token_lifetime: Duration,
     pub(super) token_uses: Option<u32>,
     pub(super) clock_offset: i64,
@@ -120,6 +124,8 @@ impl Settings {
             quota: None,
             chunk_min_length: None,
             length_required: false,
+            single_posts: gitea,
+            full_refusals: false,
             token_lifetime: Duration::from_hours(24),
             token_uses: None,
             clock_offset: 0,
@@ -196,6 +202,18 @@ impl Settings {
     /// Said by `OCI-Chunk-Min-Length`, and held: a shorter chunk that is not the last is a 416.
     pub(crate) fn chunk_min_length(mut self, bytes: u64) -> Self {
         self.chunk_min_length = Some(bytes);
+        self
+    }
+
+    /// Takes a blob in one POST, as the spec allows; Gitea does, distribution does not.
+    pub(crate) fn single_posts(mut self) -> Self {
+        self.single_posts = true;
+        self
+    }
+
+    /// A 416 says by Range and Location where the session stands.
+    pub(crate) fn full_refusals(mut self) -> Self {
+        self.full_refusals = true;
         self
     }
 

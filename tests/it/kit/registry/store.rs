@@ -47,6 +47,8 @@ pub(super) struct Session {
     /// Gitea's database and its file disagree: nothing but a DELETE helps.
     pub(super) poisoned: bool,
     pub(super) busy: Option<u64>,
+    /// The client has asked for it and was told that it cannot have it back.
+    pub(super) lost: bool,
     /// Whether the last chunk was shorter than chunks may be, so that it must stay the last.
     pub(super) was_short: bool,
     /// Whether the last request on it ended without an answer.
@@ -76,6 +78,7 @@ impl Session {
             step: 0,
             poisoned: false,
             busy: None,
+            lost: false,
             was_short: false,
             was_cut: false,
         }

@@ -18,8 +18,8 @@ pub(super) async fn open(exchange: &mut Exchange<'_>, repository: &str) -> Resul
     if let Some(answer) = mount(exchange, repository) {
         return Ok(answer);
     }
-    let manner = exchange.shared.settings.manner;
-    if let Some(digest) = exchange.head.query("digest").filter(|_| manner != Manner::Distribution2) {
+    let (manner, takes) = (exchange.shared.settings.manner, exchange.shared.settings.single_posts);
+    if let Some(digest) = exchange.head.query("digest").filter(|_| takes) {
         let digest = digest.to_owned();
         if let Some(refusal) = refused_media_type(exchange) {
             return Ok(refusal);
@@ -108,10 +108,7 @@ async fn finish(exchange: &mut Exchange<'_>, repository: &str, id: &str) -> Resu
         }
         let sha256_only = settings.manner.is_gitea() && !digest.starts_with("sha256:");
         if sha256_only || !session.is(&digest) {
-            // Gitea keeps the session and the bytes; distribution cleans up.
-            if !settings.manner.is_gitea() {
-                state.store.sessions.remove(id);
-            }
+            // The session stays, and so do its bytes.
             return digest_invalid();
         }
         let bytes = Bytes::from(std::mem::take(&mut session.bytes));
@@ -190,7 +187,7 @@ fn refused_session(exchange: &Exchange<'_>, repository: &str, id: &str) -> Optio
     let (shared, head) = (&exchange.shared, &exchange.head);
     let writes = matches!(head.method.as_str(), "PATCH" | "PUT");
     let verdict = shared.with(|state| {
-        let Some(session) = state.store.sessions.get(id) else { return Some(session_unknown()) };
+        let Some(session) = state.store.sessions.get_mut(id) else { return Some(session_unknown()) };
         if shared.settings.manner.is_gitea() {
             // Its sessions belong to no image, and a broken one says so with nothing.
             return (writes && session.poisoned).then(|| Answer::new(500));
@@ -207,10 +204,10 @@ fn refused_session(exchange: &Exchange<'_>, repository: &str, id: &str) -> Optio
             return Some(upload_invalid(404));
         }
         if shared.settings.manner == Manner::Distribution2 {
-            state.store.sessions.remove(id);
+            session.lost = true;
             return Some(upload_invalid(404));
         }
-        writes.then(|| standing(exchange, 416, id, session))
+        writes.then(|| out_of_range(exchange, id, session))
     });
     verdict.or_else(|| writes.then(|| refused_media_type(exchange)).flatten())
 }
@@ -230,7 +227,7 @@ fn refused_chunk(exchange: &Exchange<'_>, id: &str) -> Option<Answer> {
         };
         let Some((start, end)) = bare_range(range) else { return Some(upload_invalid(400)) };
         if start != session.len() {
-            return Some(if gitea { upload_invalid(416) } else { standing(exchange, 416, id, session) });
+            return Some(out_of_range(exchange, id, session));
         }
         if gitea {
             return None;
@@ -239,7 +236,7 @@ fn refused_chunk(exchange: &Exchange<'_>, id: &str) -> Option<Answer> {
         if end.checked_sub(start).map(|last| last + 1) != length {
             return Some(Answer::refused(400, "SIZE_INVALID", "Content-Range and Content-Length differ"));
         }
-        session.was_short.then(|| standing(exchange, 416, id, session))
+        session.was_short.then(|| out_of_range(exchange, id, session))
     })
 }
 
@@ -272,6 +269,16 @@ fn standing(exchange: &Exchange<'_>, status: u16, id: &str, session: &Session) -
     answer
         .with("Location", format!("{location}?_state={}", seal(id, session.step)))
         .with("Range", format!("0-{end}"))
+}
+
+/// 416. Real servers do not say more unless the script wants it.
+fn out_of_range(exchange: &Exchange<'_>, id: &str, session: &Session) -> Answer {
+    let settings = &exchange.shared.settings;
+    match (settings.full_refusals, settings.manner.is_gitea()) {
+        (true, _) => standing(exchange, 416, id, session),
+        (false, true) => upload_invalid(416),
+        (false, false) => Answer::refused(416, "RANGE_INVALID", "invalid content range"),
+    }
 }
 
 fn location(shared: &Shared, host: &str, path: &str) -> String {

@@ -46,9 +46,13 @@ impl Connection {
         self.wire.read_buf(&mut self.buffer).await
     }
 
-    /// The bytes before the empty line, or `None` when the client is done with this connection.
+    /// The bytes before the empty line, or what there is if they cannot be a head, or `None` when the client is
+    /// done with this connection.
     pub(super) async fn head(&mut self) -> Option<Bytes> {
         loop {
+            if self.buffer.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
+                return Some(self.buffer.split().freeze());
+            }
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 let head = self.buffer.split_to(end + 4);
                 return Some(head.freeze().slice(..end));

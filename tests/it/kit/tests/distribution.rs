@@ -35,9 +35,9 @@ fn a_location_is_absolute_and_its_state_changes_with_each_step() {
     let next = client.patch(opened.location(), None, b"hello");
     assert_ne!(next.location(), opened.location());
     let stale = client.patch(opened.location(), None, b"again");
-    assert_eq!((stale.status, stale.header("range")), (416, Some("0-4")));
-    assert_eq!(stale.location(), next.location());
-    assert_eq!(client.get(opened.location()).header("range"), Some("0-4"));
+    assert_eq!((stale.status, stale.code().as_str(), stale.header("range")), (416, "RANGE_INVALID", None));
+    let status = client.get(opened.location());
+    assert_eq!((status.header("range"), status.location()), (Some("0-4"), next.location()));
     assert_eq!(registry.violations(), [""; 0]);
 }
 
@@ -56,19 +56,32 @@ fn a_chunk_that_starts_elsewhere_is_refused() {
     let (_registry, mut client) = start();
     let opened = client.post("/v2/web/blobs/uploads/");
     let early = client.patch(opened.location(), Some("5-9"), b"world");
-    assert_eq!((early.status, early.header("range")), (416, Some("0-0")));
+    assert_eq!((early.status, early.header("range"), early.header("location")), (416, None, None));
     assert_eq!(client.patch(opened.location(), Some("0-9"), b"short").code(), "SIZE_INVALID");
     assert_eq!(client.patch(opened.location(), Some("bytes 0-4"), b"hello").status, 400);
 }
 
 #[test]
-fn a_wrong_digest_ends_the_session() {
+fn a_refusal_can_say_where_the_session_stands() {
+    let registry = Registry::distribution().full_refusals().start();
+    let mut client = Client::of(&registry);
+    let opened = client.post("/v2/web/blobs/uploads/");
+    let next = client.patch(opened.location(), Some("0-4"), b"hello");
+    let refused = client.patch(next.location(), Some("9-13"), b"world");
+    assert_eq!((refused.status, refused.header("range")), (416, Some("0-4")));
+    assert_eq!(refused.location(), next.location());
+}
+
+#[test]
+fn a_wrong_digest_keeps_the_session() {
     let (registry, mut client) = start();
     let opened = client.post("/v2/web/blobs/uploads/");
     let wrong = client.put(&format!("{}&digest={}", opened.location(), sha256(b"other")), b"hello");
     assert_eq!((wrong.status, wrong.code().as_str()), (400, "DIGEST_INVALID"));
-    assert_eq!(registry.open_sessions(), [""; 0]);
-    assert_eq!(client.get(opened.location()).code(), "BLOB_UPLOAD_UNKNOWN");
+    let status = client.get(opened.location());
+    assert_eq!(status.header("range"), Some("0-4"));
+    assert_eq!(client.put(&format!("{}&digest={}", status.location(), sha256(b"hello")), b"").status, 201);
+    registry.assert_orderly();
 }
 
 #[test]
@@ -82,32 +95,53 @@ fn a_session_can_be_deleted_once() {
 }
 
 #[test]
-fn a_blob_goes_up_in_one_post() {
-    let (registry, mut client) = start();
-    let digest = post_blob(&mut client, "web", b"hello");
-    assert!(registry.has_blob("web", &digest));
-    let wrong = format!("/v2/web/blobs/uploads/?digest={}", sha256(b"other"));
+fn a_blob_goes_up_in_one_post_where_that_is_taken() {
+    let registry = Registry::distribution().single_posts().start();
+    let mut client = Client::of(&registry);
+    let digest = sha256(b"hello");
+    let target = |digest: &str| format!("/v2/web/blobs/uploads/?digest={digest}");
     let octets = [("Content-Type", "application/octet-stream")];
-    assert_eq!(client.ask("POST", &wrong, &octets, b"hello").unwrap().code(), "DIGEST_INVALID");
-    assert_eq!(client.ask("POST", &wrong, &[], b"hello").unwrap().status, 415);
+    let mut post = |digest: &str, headers: &[(&str, &str)]| {
+        client.ask("POST", &target(digest), headers, b"hello").unwrap()
+    };
+    assert_eq!(post(&digest, &octets).status, 201);
+    assert_eq!(post(&sha256(b"other"), &octets).code(), "DIGEST_INVALID");
+    assert_eq!(post(&digest, &[]).status, 415);
+    assert!(registry.has_blob("web", &digest));
 }
 
 #[test]
-fn the_older_distribution_ignores_the_body_of_a_post() {
+fn the_body_of_a_post_is_ignored_otherwise() {
+    for manner in [Manner::Distribution, Manner::Distribution2] {
+        let registry = Registry::of(manner).start();
+        let mut client = Client::of(&registry);
+        let digest = sha256(b"hello");
+        let target = format!("/v2/web/blobs/uploads/?digest={digest}");
+        let opened = client.ask("POST", &target, &[], b"hello").unwrap();
+        assert_eq!((opened.status, opened.header("range")), (202, Some("0-0")));
+        let stored = client.put(&format!("{}&digest={digest}", opened.location()), b"hello");
+        assert_eq!(stored.status, 201);
+    }
+}
+
+#[test]
+fn the_older_distribution_has_no_way_back_into_a_session() {
     let registry = Registry::of(Manner::Distribution2).start();
     let mut client = Client::of(&registry);
-    let digest = sha256(b"hello");
-    let target = format!("/v2/web/blobs/uploads/?digest={digest}");
-    let opened = client.ask("POST", &target, &[], b"hello").unwrap();
-    assert_eq!(opened.status, 202);
-    let stored = client.put(&format!("{}&digest={digest}", opened.location()), b"hello");
-    assert_eq!(stored.status, 201);
+    let opened = client.post("/v2/web/blobs/uploads/");
+    let next = client.patch(opened.location(), Some("7-11"), b"hello");
+    assert_eq!((next.status, next.header("range")), (202, Some("0-4")));
+    assert_eq!(client.get(next.location()).status, 204);
+    assert_eq!(registry.open_sessions().len(), 1);
+    assert_eq!(client.get(opened.location()).code(), "BLOB_UPLOAD_INVALID");
+    assert_eq!(client.ask("DELETE", opened.location(), &[], b"").unwrap().status, 404);
+    registry.assert_orderly();
 }
 
 #[test]
 fn a_mount_needs_a_repository_that_has_the_blob() {
     let (registry, mut client) = start();
-    let digest = post_blob(&mut client, "base", b"hello");
+    let digest = put_blob(&mut client, "base", b"hello");
     let mount = |from: &str| format!("/v2/web/blobs/uploads/?mount={digest}{from}");
     assert_eq!(client.post(&mount("")).status, 202);
     assert_eq!(client.post(&mount("&from=other")).status, 202);
@@ -165,9 +199,9 @@ fn a_manifest_before_its_blobs_is_refused_and_a_violation() {
     assert_eq!(registry.violations().len(), 1);
     // A blob of another repository does not count.
     let mut other = manifest_of(&[]);
-    post_blob(&mut client, "base", b"{}");
+    put_blob(&mut client, "base", b"{}");
     assert_eq!(put_manifest(&mut client, "web", "1", &other).status, 400);
-    post_blob(&mut client, "web", b"{}");
+    put_blob(&mut client, "web", b"{}");
     assert_eq!(put_manifest(&mut client, "web", "1", &other).status, 201);
     other.push(b'{');
     assert_eq!(put_manifest(&mut client, "web", "1", &other).code(), "MANIFEST_INVALID");
@@ -189,7 +223,7 @@ fn an_index_comes_after_its_manifests() {
 #[test]
 fn a_media_type_that_contradicts_the_body_is_refused() {
     let (registry, mut client) = start();
-    post_blob(&mut client, "web", b"{}");
+    put_blob(&mut client, "web", b"{}");
     let docker = "application/vnd.docker.distribution.manifest.v2+json";
     assert_eq!(client.put_manifest("/v2/web/manifests/1", docker, &manifest_of(&[])).status, 400);
     assert_eq!(registry.violations().len(), 1);

@@ -105,7 +105,7 @@ fn behind_nginx_leaving_after_the_last_byte_poisons_the_session() {
 #[test]
 fn a_mount_takes_from_any_repository_and_a_mount_with_a_body_never_fails() {
     let (registry, mut client) = start();
-    let digest = post_blob(&mut client, "giteaadmin/base", b"hello");
+    let digest = put_blob(&mut client, "giteaadmin/base", b"hello");
     assert_eq!(client.head(&format!("/v2/giteaadmin/web/blobs/{digest}")).status, 404);
     assert_eq!(client.post(&format!("{UPLOADS}?mount={digest}&from=GiteaAdmin/base")).status, 202);
     assert_eq!(client.post(&format!("{UPLOADS}?mount={digest}&from=giteaadmin/base")).status, 201);
@@ -131,7 +131,7 @@ fn other_algorithms_than_sha256_are_refused() {
 fn over_quota_the_session_stays_and_a_shared_file_goes() {
     let registry = Registry::gitea().quota(8).start();
     let mut client = administrator(&registry);
-    let digest = post_blob(&mut client, "giteaadmin/base", b"hello");
+    let digest = put_blob(&mut client, "giteaadmin/base", b"hello");
     let opened = client.post(UPLOADS);
     let refused = client.put(&format!("{}?digest={digest}", opened.location()), b"hello");
     assert_eq!((refused.status, refused.text().as_str()), (403, ""));

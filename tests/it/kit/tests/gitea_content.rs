@@ -96,10 +96,10 @@ fn a_foreign_layer_must_be_there_too() {
     let mut manifest: serde_json::Value = serde_json::from_slice(&manifest_of(&[b"layer"])).unwrap();
     manifest["layers"][0]["urls"] = json!(["https://example.test/layer"]);
     let manifest = manifest.to_string().into_bytes();
-    post_blob(&mut client, "giteaadmin/web", b"{}");
+    put_blob(&mut client, "giteaadmin/web", b"{}");
     assert_eq!(put_manifest(&mut client, "giteaadmin/web", "1", &manifest).status, 404);
     let mut client = Client::of(&plain);
-    post_blob(&mut client, "web", b"{}");
+    put_blob(&mut client, "web", b"{}");
     assert_eq!(put_manifest(&mut client, "web", "1", &manifest).status, 201);
     assert_eq!(gitea.violations().len(), 1);
 }
@@ -107,7 +107,7 @@ fn a_foreign_layer_must_be_there_too() {
 #[test]
 fn a_size_that_is_wrong_is_refused() {
     let (_registry, mut client) = start();
-    post_blob(&mut client, "giteaadmin/web", b"{}");
+    put_blob(&mut client, "giteaadmin/web", b"{}");
     let manifest = String::from_utf8(manifest_of(&[])).unwrap().replace("\"size\":2", "\"size\":3");
     assert_eq!(put_manifest(&mut client, "giteaadmin/web", "1", manifest.as_bytes()).code(), "SIZE_INVALID");
 }
@@ -130,7 +130,7 @@ fn an_index_holds_image_manifests_only() {
 #[test]
 fn a_content_type_has_no_parameters_and_schema_1_is_not_implemented() {
     let (_registry, mut client) = start();
-    post_blob(&mut client, "giteaadmin/web", b"{}");
+    put_blob(&mut client, "giteaadmin/web", b"{}");
     let mut put = |media_type: &str, body: &[u8]| {
         client.put_manifest("/v2/giteaadmin/web/manifests/1", media_type, body).status
     };
@@ -151,7 +151,7 @@ fn the_older_gitea_fails_on_a_configuration_that_is_no_json() {
         let registry = Registry::of(manner).start();
         let token = administrator(&registry).get("/v2/token").json()["token"].as_str().unwrap().to_owned();
         let mut client = Client::of(&registry).bearer(&token);
-        post_blob(&mut client, "giteaadmin/web", b"no json");
+        put_blob(&mut client, "giteaadmin/web", b"no json");
         put_manifest(&mut client, "giteaadmin/web", "1", &manifest(b"no json")).status
     };
     assert_eq!(put(Manner::Gitea), 201);
@@ -162,7 +162,7 @@ fn the_older_gitea_fails_on_a_configuration_that_is_no_json() {
 fn a_manifest_and_a_blob_can_be_deleted() {
     let (registry, mut client) = start();
     let digest = push(&mut client, "giteaadmin/web", "1", &[b"layer"]);
-    let loose = post_blob(&mut client, "giteaadmin/web", b"loose");
+    let loose = put_blob(&mut client, "giteaadmin/web", b"loose");
     let mut delete = |path: String| client.ask("DELETE", &path, &[], b"").unwrap().status;
     assert_eq!(delete(format!("/v2/giteaadmin/web/blobs/{loose}")), 202);
     assert_eq!(delete(format!("/v2/giteaadmin/web/manifests/{digest}")), 202);

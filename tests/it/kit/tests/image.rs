@@ -69,7 +69,7 @@ fn what_is_built_is_what_a_registry_takes() {
     let index = index_layout(folder.path(), "1", &images);
     for image in &images {
         for blob in image.packed_layers().iter().chain([&image.config()]) {
-            post_blob(&mut client, "web", &blob.bytes);
+            put_blob(&mut client, "web", &blob.bytes);
         }
         let manifest = image.manifest();
         let target = format!("/v2/web/manifests/{}", manifest.digest());

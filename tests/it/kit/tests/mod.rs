@@ -26,12 +26,14 @@ fn administrator(registry: &Registry) -> Client {
     Client::of(registry).basic(USER, PASSWORD)
 }
 
-/// Puts a blob there in one request, and returns its digest.
-fn post_blob(client: &mut Client, repository: &str, bytes: &[u8]) -> String {
+/// Puts a blob there, and returns its digest.
+fn put_blob(client: &mut Client, repository: &str, bytes: &[u8]) -> String {
     let digest = sha256(bytes);
-    let target = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
-    let octets = [("Content-Type", "application/octet-stream")];
-    assert_eq!(client.ask("POST", &target, &octets, bytes).unwrap().status, 201);
+    let opened = client.post(&format!("/v2/{repository}/blobs/uploads/"));
+    assert_eq!(opened.status, 202, "{opened:?}");
+    let question = if opened.location().contains('?') { '&' } else { '?' };
+    let put = format!("{}{question}digest={digest}", opened.location());
+    assert_eq!(client.put(&put, bytes).status, 201);
     digest
 }
 
@@ -58,7 +60,7 @@ fn push(client: &mut Client, repository: &str, tag: &str, layers: &[&[u8]]) -> S
     for blob in layers.iter().chain(&[&b"{}"[..]]) {
         let target = format!("/v2/{repository}/blobs/{}", sha256(blob));
         if client.head(&target).status == 404 {
-            post_blob(client, repository, blob);
+            put_blob(client, repository, blob);
         }
     }
     let reply = put_manifest(client, repository, tag, &manifest_of(layers));

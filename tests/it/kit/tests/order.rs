@@ -49,7 +49,7 @@ fn two_manifests_at_once_in_a_repository_are_a_violation_in_gitea_only() {
     {
         let mut first = administrator(&registry);
         for repository in ["web", "other"] {
-            post_blob(&mut first, &format!("{prefix}{repository}"), b"{}");
+            put_blob(&mut first, &format!("{prefix}{repository}"), b"{}");
         }
         let manifest = manifest_of(&[]);
         let target = format!("/v2/{prefix}web/manifests/1");
@@ -75,8 +75,8 @@ fn a_blob_that_was_there_already_is_a_violation() {
     let registry = Registry::distribution().start();
     let mut client = Client::of(&registry);
     let digest = registry.put_blob("web", &b"hello"[..]);
-    assert_eq!(post_blob(&mut client, "web", b"hello"), digest);
-    post_blob(&mut client, "other", b"hello");
+    assert_eq!(put_blob(&mut client, "web", b"hello"), digest);
+    put_blob(&mut client, "other", b"hello");
     assert_eq!(registry.violations().len(), 1);
 }
 
@@ -115,6 +115,15 @@ fn what_is_no_http_is_answered_and_a_violation() {
     assert_eq!(client.reply("GET").unwrap().status, 400);
     assert!(client.is_closed());
     assert_eq!(registry.violations(), ["not HTTP/1.1: 0 Host headers"]);
+}
+
+#[test]
+fn tls_to_a_plain_port_is_told_so_at_once() {
+    let registry = Registry::distribution().start();
+    let mut client = Client::of(&registry);
+    client.write(b"\x16\x03\x01").unwrap();
+    assert_eq!(client.reply("GET").unwrap().status, 400);
+    assert_eq!(registry.violations(), [""; 0]);
 }
 
 #[test]
