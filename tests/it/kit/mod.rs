@@ -23,6 +23,10 @@
 //! }
 //! ```
 //!
+//! What goes wrong: [`registry::Fault`] says it request by request; `refuse_connections`, `outage`,
+//! `reset_connections`, `greet` and `revoke_tokens` say it for all. A test that does something while the
+//! program runs starts it (`Program::start`), waits with `registry.until(...)`, and ends with `Running::wait`.
+//!
 //! A test that uses the library instead gives it `registry.address()`; both kinds of test may run in a runtime
 //! or without one, since the registry has a thread of its own. `assert_orderly` belongs at the end of each.
 

@@ -23,6 +23,8 @@ mod upload;
 mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::runtime::Runtime;
@@ -171,6 +173,14 @@ impl Registry {
         );
     }
 
+    /// Away for this long, with all connections, as a pod that is started again. Blocks meanwhile.
+    pub(crate) fn outage(&self, time: Duration) {
+        self.refuse_connections();
+        self.reset_connections();
+        thread::sleep(time);
+        self.accept_connections();
+    }
+
     /// Resets every connection that there is, whatever it is doing.
     pub(crate) fn reset_connections(&self) {
         self.shared.with(|state| state.live.values().for_each(|killed| killed.notify_one()));
@@ -224,7 +234,11 @@ impl Registry {
     /// Upload sessions that nobody finished or deleted, as paths; without those that no client can get at.
     pub(crate) fn open_sessions(&self) -> Vec<String> {
         self.shared.with(|state| {
-            let sessions = state.store.sessions.iter().filter(|(_, session)| !session.lost);
+            let sessions = state
+                .store
+                .sessions
+                .iter()
+                .filter(|(_, session)| session.condition != store::Condition::Lost);
             sessions.map(|(id, session)| format!("/v2/{}/blobs/uploads/{id}", session.repository)).collect()
         })
     }
@@ -240,6 +254,15 @@ impl Registry {
     /// Requests with this method.
     pub(crate) fn count(&self, method: &str) -> usize {
         self.shared.with(|state| state.log.iter().filter(|entry| entry.method == method).count())
+    }
+
+    /// Waits until this is so: `registry.until(|registry| registry.count("PATCH") == 2)`. Panics after 30 s.
+    pub(crate) fn until(&self, condition: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !condition(self) {
+            assert!(began.elapsed() < Duration::from_secs(30), "it never came to that: {:#?}", self.lines());
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// One line a request: `PATCH /v2/web/blobs/uploads/... 202`.

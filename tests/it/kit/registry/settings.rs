@@ -36,6 +36,13 @@ pub(crate) enum Login {
     BearerElsewhere,
 }
 
+/// What stands before the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Front {
+    Nothing,
+    Nginx,
+}
+
 /// What an access token of Gitea is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -91,7 +98,7 @@ pub(crate) struct Settings {
     pub(super) private: Vec<String>,
     pub(super) renamed_owners: Vec<(String, String)>,
     pub(super) certificate: Option<Certificate>,
-    pub(super) nginx: bool,
+    pub(super) front: Front,
     pub(super) body_limit: u64,
     pub(super) manifest_limit: u64,
     pub(super) quota: Option<u64>,
@@ -118,7 +125,7 @@ impl Settings {
             private: Vec::new(),
             renamed_owners: Vec::new(),
             certificate: None,
-            nginx: false,
+            front: Front::Nothing,
             body_limit: u64::MAX,
             manifest_limit: if gitea { 10 << 20 } else { 4 << 20 },
             quota: None,
@@ -177,7 +184,7 @@ impl Settings {
     /// Bodies are taken whole before the registry sees them: a client that leaves while it sends leaves its
     /// session clean, one that leaves after its last byte poisons it. Limits bodies to 1 GiB.
     pub(crate) fn behind_nginx(mut self) -> Self {
-        self.nginx = true;
+        self.front = Front::Nginx;
         self.body_limit(1 << 30)
     }
 

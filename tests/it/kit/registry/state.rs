@@ -10,8 +10,8 @@ use super::http::{Answer, Head};
 use super::log::Entry;
 use super::login::Token;
 use super::script::Scripts;
-use super::settings::Settings;
-use super::store::{Before, Store};
+use super::settings::{Front, Settings};
+use super::store::{Before, Condition, Store};
 
 pub(super) struct Shared {
     pub(super) settings: Settings,
@@ -193,7 +193,7 @@ impl Occupied {
 
     fn release(&mut self, end: End) {
         let settings = &self.shared.settings;
-        let (gitea, nginx) = (settings.manner.is_gitea(), settings.nginx);
+        let (gitea, nginx) = (settings.manner.is_gitea(), settings.front == Front::Nginx);
         self.shared.with(|state| match &self.what {
             What::Manifest(repository) => {
                 if let Some(putting) = state.putting.get_mut(repository) {
@@ -207,7 +207,9 @@ impl Occupied {
                 // Gitea's file has the bytes, its database does not; nginx hands nothing on before it has all.
                 let grew = session.len() > before.len();
                 if gitea {
-                    session.poisoned |= self.received || (grew && !nginx);
+                    if self.received || (grew && !nginx) {
+                        session.condition = Condition::Poisoned;
+                    }
                     session.go_back(before);
                 } else if grew {
                     session.step += 1;

@@ -37,6 +37,15 @@ impl Repository {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    Sound,
+    /// Gitea's database and its file disagree: nothing but a DELETE helps.
+    Poisoned,
+    /// The client has asked for it and was told that it cannot have it back.
+    Lost,
+}
+
 /// An upload that has begun.
 pub(super) struct Session {
     pub(super) repository: String,
@@ -44,11 +53,8 @@ pub(super) struct Session {
     hasher: Context,
     /// What the last `_state` was; each step makes another.
     pub(super) step: u64,
-    /// Gitea's database and its file disagree: nothing but a DELETE helps.
-    pub(super) poisoned: bool,
+    pub(super) condition: Condition,
     pub(super) busy: Option<u64>,
-    /// The client has asked for it and was told that it cannot have it back.
-    pub(super) lost: bool,
     /// Whether the last chunk was shorter than chunks may be, so that it must stay the last.
     pub(super) was_short: bool,
     /// Whether the last request on it ended without an answer.
@@ -76,9 +82,8 @@ impl Session {
             bytes: Vec::new(),
             hasher,
             step: 0,
-            poisoned: false,
+            condition: Condition::Sound,
             busy: None,
-            lost: false,
             was_short: false,
             was_cut: false,
         }

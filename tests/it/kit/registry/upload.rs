@@ -10,7 +10,7 @@ use super::http::Answer;
 use super::login;
 use super::settings::{Manner, Settings};
 use super::state::{Shared, State};
-use super::store::{Session, digest_like, is_digest, sha256};
+use super::store::{Condition, Session, digest_like, is_digest, sha256};
 use super::wire::Cut;
 
 /// POST: a mount, a blob in one request, or a new session.
@@ -103,7 +103,7 @@ async fn finish(exchange: &mut Exchange<'_>, repository: &str, id: &str) -> Resu
     let settings = exchange.shared.settings.clone();
     Ok(exchange.shared.with(|state| {
         let Some(session) = state.store.sessions.get_mut(id) else { return session_unknown() };
-        if session.poisoned {
+        if session.condition == Condition::Poisoned {
             return Answer::new(500);
         }
         let sha256_only = settings.manner.is_gitea() && !digest.starts_with("sha256:");
@@ -190,7 +190,7 @@ fn refused_session(exchange: &Exchange<'_>, repository: &str, id: &str) -> Optio
         let Some(session) = state.store.sessions.get_mut(id) else { return Some(session_unknown()) };
         if shared.settings.manner.is_gitea() {
             // Its sessions belong to no image, and a broken one says so with nothing.
-            return (writes && session.poisoned).then(|| Answer::new(500));
+            return (writes && session.condition == Condition::Poisoned).then(|| Answer::new(500));
         }
         if session.repository != repository {
             return Some(upload_invalid(404));
@@ -204,7 +204,7 @@ fn refused_session(exchange: &Exchange<'_>, repository: &str, id: &str) -> Optio
             return Some(upload_invalid(404));
         }
         if shared.settings.manner == Manner::Distribution2 {
-            session.lost = true;
+            session.condition = Condition::Lost;
             return Some(upload_invalid(404));
         }
         writes.then(|| out_of_range(exchange, id, session))

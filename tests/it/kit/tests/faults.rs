@@ -1,4 +1,3 @@
-use std::thread;
 use std::time::Duration;
 
 use super::*;
@@ -115,9 +114,7 @@ fn a_stall_takes_everything_and_says_nothing() {
     let (registry, mut client) = scripted(Fault::Stall);
     client.begin("POST", "/v2/web/blobs/uploads/", &[], 5).unwrap();
     client.write(b"hello").unwrap();
-    while registry.bytes_received() < 5 {
-        thread::yield_now();
-    }
+    registry.until(|registry| registry.bytes_received() == 5);
     registry.reset_connections();
     assert!(client.is_closed());
     assert_eq!(registry.open_sessions(), [""; 0]);
@@ -237,6 +234,15 @@ fn connections_are_refused_for_a_while_and_the_port_stays() {
 }
 
 #[test]
+fn an_outage_ends_by_itself() {
+    let (registry, mut client) = start();
+    assert_eq!(client.get("/v2/").status, 200);
+    registry.outage(Duration::from_millis(5));
+    assert!(client.is_closed());
+    assert_eq!(Client::of(&registry).get("/v2/").status, 200);
+}
+
+#[test]
 fn a_connection_can_be_met_with_a_reset_or_with_silence() {
     let registry = Registry::distribution().start();
     registry.greet(1, Greeting::Reset);
@@ -245,9 +251,7 @@ fn a_connection_can_be_met_with_a_reset_or_with_silence() {
     assert!(reset.ask("GET", "/v2/", &[], b"").is_err());
     let mut silent = Client::of(&registry);
     silent.begin("GET", "/v2/", &[], 0).unwrap();
-    while registry.connections() < 2 {
-        thread::yield_now();
-    }
+    registry.until(|registry| registry.connections() == 2);
     registry.reset_connections();
     assert!(silent.is_closed());
     assert_eq!(Client::of(&registry).get("/v2/").status, 200);
@@ -260,9 +264,7 @@ fn a_registry_can_be_dropped_in_a_runtime_while_it_is_asked() {
         let (registry, mut client) = start();
         registry.script(Match::any(), Fault::Stall);
         client.begin("GET", "/v2/", &[], 0).unwrap();
-        while registry.count("GET") == 0 {
-            thread::yield_now();
-        }
+        registry.until(|registry| registry.count("GET") == 1);
         client
     });
     assert!(client.is_closed());

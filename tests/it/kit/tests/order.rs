@@ -1,18 +1,13 @@
 //! What the registry notices about the order of requests.
 
-use std::thread;
-
 use super::*;
 use crate::kit::registry::{Fault, Match};
 
 /// Begins a PATCH that promises more than it sends, and waits until the registry has met it.
 fn half_a_chunk(registry: &Registry, client: &mut Client, session: &str) {
-    let before = registry.count("PATCH");
     client.begin("PATCH", session, &[("Content-Type", "application/octet-stream")], 10).unwrap();
     client.write(b"hello").unwrap();
-    while registry.count("PATCH") == before || registry.bytes_received() == 0 {
-        thread::yield_now();
-    }
+    registry.until(|registry| registry.bytes_received() == 5);
 }
 
 #[test]
@@ -54,9 +49,7 @@ fn two_manifests_at_once_in_a_repository_are_a_violation_in_gitea_only() {
         let manifest = manifest_of(&[]);
         let target = format!("/v2/{prefix}web/manifests/1");
         first.begin("PUT", &target, &[("Content-Type", MANIFEST)], manifest.len()).unwrap();
-        while registry.count("PUT") == 0 {
-            thread::yield_now();
-        }
+        registry.until(|registry| registry.requests().iter().any(|entry| entry.path == target));
         let mut second = administrator(&registry);
         assert_eq!(put_manifest(&mut second, &format!("{prefix}other"), "1", &manifest).status, 201);
         assert_eq!(registry.violations(), [""; 0]);
@@ -132,9 +125,7 @@ fn a_log_that_is_cleared_does_not_mix_up_what_is_still_going_on() {
     let mut client = Client::of(&registry);
     registry.script(Match::method("POST"), Fault::Late(std::time::Duration::from_millis(30)));
     client.begin("POST", "/v2/web/blobs/uploads/", &[], 0).unwrap();
-    while registry.count("POST") == 0 {
-        thread::yield_now();
-    }
+    registry.until(|registry| registry.count("POST") == 1);
     registry.clear_log();
     Client::of(&registry).get("/v2/");
     assert_eq!(client.reply("POST").unwrap().status, 202);
