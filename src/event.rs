@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::oci::Digest;
+use crate::outcome::ImageOutcome;
 use crate::port::{Skipped, SourceName};
-use crate::report::ImageOutcome;
 
 /// Bytes of one transfer that have been acknowledged or are on the wire, shared with the screen.
 #[derive(Debug, Clone, Default)]

@@ -32,7 +32,7 @@
 //! |---|---|---|
 //! | 4 | `cli` | terminal, flags, environment, exit codes; `cli/wire.rs` alone joins steps and adapters |
 //! | 3 | [`run`], [`discover`], [`plan`], [`push`], [`report`] | the steps, and [`Job`] and [`World`], what they are told |
-//! | 2 | [`port`], [`event`] | what the steps need from the world, and what they tell it |
+//! | 2 | [`port`], [`event`], [`outcome`] | what the steps need from the world, and what they tell it |
 //! | 1 | [`oci`], [`content`], [`pack`] | values of the spec, ranges of files, bytes in and packed bytes out; no network |
 //! | adapters | [`source`], [`registry`], [`credential`], [`cluster`] | import `port`, `event` and floor 1; never a step, never each other |
 //!
@@ -51,6 +51,7 @@ pub mod credential;
 pub mod discover;
 pub mod event;
 pub mod oci;
+pub mod outcome;
 pub mod pack;
 pub mod plan;
 pub mod port;

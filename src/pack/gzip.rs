@@ -13,8 +13,10 @@ pub(super) struct Members {
 }
 
 impl Members {
+    /// Level 1: what `fastest` names is level 0, which only stores.
     pub(super) fn new() -> Self {
-        Self { compressor: Compressor::new(CompressionLvl::fastest()), out: Vec::new() }
+        let level = CompressionLvl::new(1).unwrap_or_default();
+        Self { compressor: Compressor::new(level), out: Vec::new() }
     }
 
     /// One block as a whole member; the slice is valid until the next call.

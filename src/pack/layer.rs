@@ -208,6 +208,13 @@ mod tests {
     }
 
     #[test]
+    fn text_becomes_smaller() {
+        let text = "0123456789 and so on\n".repeat(10_000);
+        let packed = packed(text.as_bytes(), Form::Gzip).unwrap();
+        assert!(packed.descriptor.size() < text.len() as u64 / 10, "{} bytes", packed.descriptor.size());
+    }
+
+    #[test]
     fn an_empty_layer_is_one_empty_member() {
         let packed = packed(b"", Form::Gzip).unwrap();
         assert_eq!(unpacked(&packed.blob.read_all(u64::MAX).unwrap()), b"");

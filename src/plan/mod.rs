@@ -85,10 +85,13 @@ fn address(found: Vec<FoundImage>, job: &Job, events: &Events) -> Result<Vec<Add
     }
     let mut addressed: Vec<Addressed> = Vec::new();
     let mut taken: HashMap<Target, usize> = HashMap::new();
+    let mut said = HashSet::new();
     for image in found {
         let named = job.naming.name(&image)?;
         for note in image.notes.iter().chain(&named.notes) {
-            events.note(note.clone());
+            if said.insert(note.clone()) {
+                events.note(note.clone());
+            }
         }
         if let Some(warning) = warnings::architecture(&image, &job.node_platforms) {
             events.warn(warning);
