@@ -20,6 +20,7 @@ pub(super) use advice::Scene;
 pub(super) use class::Class;
 pub(super) use image::{of_report, one, whole};
 pub(super) use local::{LocalError, stopped};
+pub(super) use render::clean;
 
 use super::usage::UsageError;
 use crate::cluster::ClusterError;

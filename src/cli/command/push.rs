@@ -1,4 +1,4 @@
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::stage::Stage;
@@ -32,7 +32,11 @@ pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
     logging::begin(&view, ink, &logs);
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
     match on_runtime(run(&settings, &start.environment, stage, events)) {
-        Ok(ran) => conclude(ran, &Telling { settings: &settings, view, start, words: &words }),
+        Ok(ran) => {
+            let scene = start.scene(&words);
+            let telling = Telling { stop: settings.stop, output: view.output, scene };
+            ExitCode::from(conclude(ran, &telling, &mut io::stdout()))
+        }
         Err(error) => refused(&Fault::Local(error), &view, &start.scene(&words)),
     }
 }
@@ -115,16 +119,16 @@ fn say_first(notices: &[Notice], events: &Events) {
 
 /// What the end of a run is told with.
 struct Telling<'a> {
-    settings: &'a Settings,
-    view: View,
-    start: &'a Start,
-    words: &'a [String],
+    stop: StopAfter,
+    output: Output,
+    scene: Scene<'a>,
 }
 
-/// Prints the answer, the summary and the errors, in this order, so that the errors are what is seen last.
-fn conclude(ran: Ran, telling: &Telling<'_>) -> ExitCode {
+/// Prints the answer, the summary and the errors, in this order, so that the errors are what is seen
+/// last. Gives the exit code.
+fn conclude(ran: Ran, telling: &Telling<'_>, out: &mut dyn Write) -> u8 {
     let Ran { mut screen, facts, reason, ended } = ran;
-    let scene = Scene { facts: facts.as_ref(), ..telling.start.scene(telling.words) };
+    let scene = Scene { facts: facts.as_ref(), ..telling.scene };
     let (report, fault) = match ended {
         Ended::Report(report) => (report, None),
         Ended::Fault(fault) => (PushReport::default(), Some(explain(&fault, &scene))),
@@ -134,21 +138,11 @@ fn conclude(ran: Ran, telling: &Telling<'_>) -> ExitCode {
     let failure = fault.or(stopped);
     let mut failures = of_report(&report, &scene);
     let class = failure.as_ref().map(|failure| failure.class).or_else(|| whole(&failures));
-    let ending = Ending {
-        stop: telling.settings.stop,
-        facts: facts.as_ref(),
-        failure: failure.as_ref(),
-        exit_code: number(class),
-    };
-    let text = match telling.view.output {
-        Output::Json => push_report(&report, &ending, &scene),
-        Output::Table if report.images.is_empty() => String::new(),
-        Output::Table => output::table(&report),
-        Output::Name => output::names(&report),
-    };
-    let written = answer(&mut io::stdout(), &text);
+    let exit_code = number(class);
+    let ending = Ending { stop: telling.stop, facts: facts.as_ref(), failure: failure.as_ref(), exit_code };
+    let written = answer(out, &answered(&report, &ending, telling.output, &scene));
     let host = facts.as_ref().map_or("", |facts| facts.registry.host.as_str());
-    let lines = match telling.settings.stop {
+    let lines = match telling.stop {
         StopAfter::Plan if failure.is_none() => screen::plan(&report, host),
         _ => screen::summary(&report),
     };
@@ -159,7 +153,16 @@ fn conclude(ran: Ran, telling: &Telling<'_>) -> ExitCode {
     for failure in &failures {
         screen.line(Detail::Quiet, &failure.render(ink));
     }
-    ExitCode::from(number(class.or_else(|| whole(&failures))))
+    number(class.or_else(|| whole(&failures)))
+}
+
+fn answered(report: &PushReport, ending: &Ending<'_>, output: Output, scene: &Scene<'_>) -> String {
+    match output {
+        Output::Json => push_report(report, ending, scene),
+        Output::Table if report.images.is_empty() => String::new(),
+        Output::Table => output::table(report),
+        Output::Name => output::names(report),
+    }
 }
 
 /// A run that was stopped before it knew its images has left all of them undone.

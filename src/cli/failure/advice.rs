@@ -35,7 +35,7 @@ impl Scene<'_> {
 
     fn shown_sources(&self) -> String {
         let mut words: Vec<String> =
-            self.sources.iter().take(SHOWN_SOURCES).map(|word| quoted_for_a_shell(word)).collect();
+            self.sources.iter().take(SHOWN_SOURCES).map(|word| quoted(word)).collect();
         if self.sources.len() > SHOWN_SOURCES {
             words.push("...".to_owned());
         }
@@ -67,7 +67,7 @@ fn joined(parts: &[&str]) -> String {
 }
 
 /// In single quotes where a shell would take it apart (POSIX, 2.2.2).
-fn quoted_for_a_shell(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "./:@_-+=,%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

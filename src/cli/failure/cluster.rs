@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::advice::listed;
+use super::advice::{listed, quoted};
 use super::{Class, Failure, Scene};
 use crate::cluster::ClusterError;
 
@@ -20,7 +20,7 @@ pub(super) fn explain(error: &ClusterError, scene: &Scene<'_>) -> Failure {
         ClusterError::Kubeconfig { path, .. } => of("KUBECONFIG")
             .run(
                 "See what kubectl makes of it",
-                format!("kubectl config view --kubeconfig {}", path.display()),
+                format!("kubectl config view --kubeconfig {}", quoted(&path.display().to_string())),
             )
             .run("Or name another one", scene.with("--kubeconfig FILE")),
         ClusterError::ContextNotFound { context, kubeconfig, contexts } => {
@@ -74,7 +74,10 @@ fn api(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene
         ClusterError::Localbuild { .. } => of("LOCALBUILD")
             .run("Create the cluster anew", "idpbuilder create --recreate")
             .run("Or name the registry", scene.with("--registry HOST:PORT")),
-        _ => of("CLUSTER_API").may_be_retried(),
+        _ => of("CLUSTER_API")
+            .run("See whether it works at all", "kubectl get --raw /readyz")
+            .run("Or push without it", WITHOUT_CLUSTER)
+            .may_be_retried(),
     }
 }
 
@@ -131,6 +134,7 @@ fn forbidden(failure: Failure, context: &str, (verb, resource): (&str, &str), sc
     failure
         .detail(format!("verb: {verb}, resource: {resource}"))
         .copy("Let somebody with the right apply this, with USER filled in", role)
-        .run("Or take another context", format!("kubectl config get-contexts (this one is {context})"))
-        .run("Or push without the cluster", format!("{} {WITHOUT_CLUSTER}", scene.command))
+        .run("See what you may do", format!("kubectl --context {context} auth can-i --list -n gitea"))
+        .run("Or take another context", scene.with("--context CONTEXT"))
+        .run("Or push without the cluster", WITHOUT_CLUSTER)
 }

@@ -45,7 +45,9 @@ pub(super) fn explain(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) 
         NetworkFault::Stalled { .. } | NetworkFault::Silent { .. } => {
             of("TIMEOUT").run("Wait longer", scene.with("--stall-timeout 2m")).may_be_retried()
         }
-        NetworkFault::Closed { .. } => of("CONNECTION_CLOSED").may_be_retried(),
+        NetworkFault::Closed { .. } => {
+            of("CONNECTION_CLOSED").run("Try longer", scene.with("--retries 10")).may_be_retried()
+        }
         NetworkFault::Answer { .. } => {
             of("NOT_A_REGISTRY").say("Look at the address: something else than a registry may answer there")
         }

@@ -22,9 +22,7 @@ pub(super) fn explain(answer: &Answer<'_>, scene: &Scene<'_>) -> Failure {
     };
     match answer.refusal {
         Refusal::Denied => denied(answer, host, scene),
-        Refusal::OwnerUnknown => of("OWNER_UNKNOWN", "knows no owner for")
-            .say("Create the user or organisation there: a push makes none")
-            .run("Or push below another owner", scene.with("--owner OWNER")),
+        Refusal::OwnerUnknown => owner_unknown(answer, host, scene),
         Refusal::TooLarge => too_large(of("TOO_LARGE", "takes no request as large as that for"), scene),
         Refusal::NameInvalid => of("NAME_INVALID", "does not take the name or tag of")
             .run("Give it another name", scene.with("--as NAME:TAG")),
@@ -48,8 +46,24 @@ pub(super) fn explain(answer: &Answer<'_>, scene: &Scene<'_>) -> Failure {
         Refusal::Redirected { to } => of("MOVED", "has moved")
             .detail(format!("it is now: {to}"))
             .say("Push to the new name; writes are not sent on to another place by themselves"),
-        Refusal::Other => of("REFUSED", "refused"),
+        Refusal::Other => {
+            of("REFUSED", "refused").run("See every request and answer", scene.with("--log-level debug"))
+        }
     }
+}
+
+fn owner_unknown(answer: &Answer<'_>, host: &str, scene: &Scene<'_>) -> Failure {
+    let owner = owner_of(answer.subject);
+    let message = format!("{host} has no user or organisation {owner:?} ({})", answer.status);
+    Failure::new(Class::Refused, "OWNER_UNKNOWN", message)
+        .cause(answer.message)
+        .say("Create it there: a push makes none")
+        .run("Or push below another owner", scene.with("--owner OWNER"))
+}
+
+/// A repository's first part.
+fn owner_of(subject: &str) -> &str {
+    subject.split_once('/').map_or(subject, |(owner, _)| owner)
 }
 
 fn denied(answer: &Answer<'_>, host: &str, scene: &Scene<'_>) -> Failure {
@@ -58,25 +72,29 @@ fn denied(answer: &Answer<'_>, host: &str, scene: &Scene<'_>) -> Failure {
     let whose = user.map_or_else(|| "this login".to_owned(), |user| format!("user {user:?}"));
     let message = format!("{host} does not let {whose} push to `{}` ({})", answer.subject, answer.status);
     let failure = Failure::new(Class::Refused, "DENIED", message).cause(answer.message);
+    let own = user.map(str::to_lowercase);
+    let token = "Make an access token with the scope write:package: Gitea, Settings, Applications";
     match auth.map(|auth| &auth.source) {
         Some(AuthSource::None) => failure
             .detail("No login was sent.")
             .run("Give one", scene.again("--username USER --password-stdin")),
         Some(AuthSource::Given { kind: GivenKind::Token, .. }) => failure
-            .detail("The login is good; the token may lack the scope write:package.")
-            .say("Make a token with write:package: Gitea, Settings, Applications")
+            .detail("The login is good; its token may lack the scope write:package.")
+            .say(token)
             .run("Or push below an owner of yours", scene.with("--owner OWNER")),
+        // Below one's own name the right is there, so that only a token can lack it.
+        _ if own.as_deref() == Some(owner_of(answer.subject)) => failure
+            .detail("The login is good; if it is a token, it may lack the scope write:package.")
+            .say(token),
         _ => failure
-            .detail(
-                "The login is good, but may not write there. An access token needs the scope write:package.",
+            .detail("The login is good, but may not write there.")
+            .run(
+                "Push below an owner of yours",
+                scene.with(&format!("--owner {}", own.as_deref().unwrap_or("OWNER"))),
             )
-            .run("Push below an owner of yours", scene.with(&format!("--owner {}", owner(user))))
-            .say("Or let an owner of that organisation give you the right to write packages"),
+            .say("Or let an owner of that organisation give you the right to write packages")
+            .say(token),
     }
-}
-
-fn owner(user: Option<&str>) -> String {
-    user.map_or_else(|| "OWNER".to_owned(), str::to_lowercase)
 }
 
 /// Half of the limit leaves room for what else an ingress counts.

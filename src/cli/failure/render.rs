@@ -62,7 +62,8 @@ fn rendered(step: &Step, width: usize) -> String {
     }
 }
 
-fn clean(text: &str) -> String {
+/// Text of others, bounded, and without what could drive a terminal.
+pub(in crate::cli) fn clean(text: &str) -> String {
     let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= LINE).last().unwrap_or(0);
     match text.get(..end) {
         Some(start) if text.len() > LINE => format!("{}...", escaped(start)),

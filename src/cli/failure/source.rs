@@ -3,12 +3,18 @@ use super::{Class, Failure, Scene};
 use crate::content::ContentError;
 use crate::port::{Skipped, SourceError};
 
+const READABLE: &str = "Look at what it is, and whether this user may read it: ls -l";
+
 pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
     let of = |code| Failure::new(Class::Source, code, error.to_string()).chain(error);
     match error {
-        SourceError::NotFound { near, .. } => near_names(of("SOURCE_NOT_FOUND"), near, scene)
-            .say("A path is looked up from the folder that the command runs in"),
-        SourceError::Read { .. } => of("SOURCE_UNREADABLE"),
+        SourceError::NotFound { path, near } => {
+            let beside = |name: &String| path.with_file_name(name).display().to_string();
+            let near: Vec<String> = near.iter().map(beside).collect();
+            near_names(of("SOURCE_NOT_FOUND"), &near, scene)
+                .say("A path is looked up from the folder that the command runs in")
+        }
+        SourceError::Read { .. } => of("SOURCE_UNREADABLE").say(READABLE),
         SourceError::NotAnImage { .. } => of("NOT_AN_IMAGE").say(
             "An image is a tar of `docker save`, an OCI archive or an OCI layout; `docker export` makes none",
         ),
@@ -19,11 +25,12 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
         SourceError::Content(error) => content(error, scene),
         SourceError::NameNotFound { names, .. } => {
             let failure = of("NAME_NOT_IN_SOURCE");
-            if names.is_empty() {
+            let failure = if names.is_empty() {
                 failure.detail("its images have no names")
             } else {
                 failure.detail(format!("it has: {}", listed(names)))
-            }
+            };
+            failure.say("Leave the name out to push all that it has")
         }
         SourceError::PlatformNotFound { present, .. } => of("PLATFORM_NOT_FOUND")
             .detail(format!("it has: {}", listed(present)))
@@ -93,8 +100,9 @@ pub(super) fn content(error: &ContentError, scene: &Scene<'_>) -> Failure {
             .run("Use a folder with room", scene.with("--tmp-dir DIR"))
             .may_be_retried(),
         ContentError::Open { .. } | ContentError::NotRegular { .. } | ContentError::Read { .. } => {
-            of(Class::Source, "SOURCE_UNREADABLE")
+            of(Class::Source, "SOURCE_UNREADABLE").say(READABLE)
         }
-        ContentError::TooLarge { .. } => of(Class::Source, "SOURCE_DAMAGED"),
+        ContentError::TooLarge { .. } => of(Class::Source, "SOURCE_DAMAGED")
+            .say("No manifest or configuration of an image is as large as that"),
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::API_VERSION;
 use super::table::word;
 use crate::cli::facts::Facts;
-use crate::cli::failure::{Failure, Retry, Scene, one};
+use crate::cli::failure::{Failure, Retry, Scene, clean, one};
 use crate::cli::screen::Counts;
 use crate::job::StopAfter;
 use crate::report::{ImageOutcome, LayerCounts, PushReport, Status};
@@ -107,9 +107,9 @@ impl Problem {
     pub(super) fn of(failure: &Failure) -> Self {
         Self {
             code: failure.code,
-            message: failure.message.clone(),
+            message: clean(&failure.message),
             hints: failure.hints(),
-            cause: failure.causes.clone(),
+            cause: failure.causes.iter().map(|cause| clean(cause)).collect(),
             retryable: failure.retry == Retry::MayHelp,
         }
     }

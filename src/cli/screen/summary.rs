@@ -31,11 +31,11 @@ pub(in crate::cli) fn summary(report: &PushReport) -> Vec<String> {
     if told.is_empty() {
         return Vec::new();
     }
-    let mut line = format!("{} in {took}", told.join(", "));
-    if counts.pushed > 0 {
-        line = format!("{line}: {}", layers(report));
-    }
-    let mut lines = vec![line];
+    let told = told.join(", ");
+    let mut lines = vec![match counts.pushed {
+        0 => format!("{told} ({took})"),
+        _ => format!("{told} in {took}: {}", layers(report)),
+    }];
     if let [image] = report.images.as_slice()
         && matches!(image.status, Status::Pushed | Status::Exists)
     {

@@ -1,1 +1,343 @@
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
+use indicatif::{InMemoryTerm, MultiProgress, ProgressDrawTarget};
+use insta::assert_snapshot;
+
+use super::*;
+use crate::cli::facts::{AuthFacts, AuthSource, ClusterFacts, Facts, RegistryFacts, TlsFacts};
+use crate::cli::settings::Colour;
+use crate::event::Meter;
+use crate::oci::sha256;
+use crate::port::{Skipped, SourceError};
+use crate::report::{ImageError, LayerCounts, Phases, PushReport};
+
+const HOST: &str = "gitea.cnoe.localtest.me:8443";
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        cluster: Some(ClusterFacts { name: "localdev".into(), context: "kind-localdev".into() }),
+        registry: RegistryFacts {
+            host: HOST.into(),
+            address: Some("127.0.0.1:8443".into()),
+            tls: TlsFacts::Pinned,
+            source: "localbuild/localdev".into(),
+            body_limit: None,
+        },
+        auth: AuthFacts { source: AuthSource::None, username: None },
+    }
+}
+
+fn lines(detail: Detail) -> (Screen, Kept) {
+    let kept = Kept::default();
+    let paper = Paper::Lines(Box::new(kept.clone()));
+    let mut screen = Screen::new(paper, Ink::new(Colour::Plain), detail);
+    screen.host_is(HOST);
+    (screen, kept)
+}
+
+fn bars(width: fn() -> usize) -> (Screen, InMemoryTerm) {
+    let term = InMemoryTerm::new(24, u16::try_from(width()).unwrap());
+    let target = ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 255);
+    let paper = Paper::Bars { bars: MultiProgress::with_draw_target(target), width };
+    let mut screen = Screen::new(paper, Ink::new(Colour::Plain), Detail::Full);
+    screen.host_is(HOST);
+    (screen, term)
+}
+
+fn layer(name: &str) -> Digest {
+    sha256(name.as_bytes())
+}
+
+fn outcome(name: &str, status: Status) -> ImageOutcome {
+    ImageOutcome {
+        source: SourceName(name.into()),
+        reference: format!("{HOST}/giteaadmin/{name}"),
+        digest: Some(layer("manifest")),
+        media_type: None,
+        platforms: Vec::new(),
+        status,
+        size: 70 << 20,
+        layers: LayerCounts { total: 9, uploaded: 3, existing: 5, mounted: 1 },
+        bytes_sent: 20 << 20,
+        retries: 1,
+        duration: Duration::from_millis(2140),
+        phases: Phases::default(),
+    }
+}
+
+fn failed() -> Status {
+    let error = SourceError::Damaged { path: "x.tar".into(), reason: "cut off".into() };
+    Status::Failed(Arc::new(ImageError::Source(error)))
+}
+
+fn started(name: &str) -> Event {
+    Event::ImageStarted {
+        image: 0,
+        source: SourceName(name.into()),
+        reference: format!("{HOST}/giteaadmin/{name}"),
+    }
+}
+
+fn sending(name: &str, mib: u64, meter: &Meter) -> Event {
+    Event::BlobStarted { digest: layer(name), size: mib << 20, meter: meter.clone() }
+}
+
+fn finished(name: &str, mib: u64, outcome: BlobOutcome) -> Event {
+    Event::BlobFinished { digest: layer(name), size: mib << 20, outcome }
+}
+
+fn retrying(name: &str) -> Event {
+    Event::Retrying {
+        subject: format!("giteaadmin/myapp {}", layer(name)),
+        reason: "connection reset by peer".into(),
+        wait: Duration::from_millis(1500),
+        attempt: 2,
+    }
+}
+
+/// The events of a run, a tenth of a second apart; what is sent moves while they come.
+fn play(screen: &mut Screen, events: Vec<Event>) {
+    let begin = Instant::now();
+    for (n, event) in (0..).zip(events) {
+        let now = begin + Duration::from_millis(100 * n);
+        screen.tick(now);
+        screen.show(event, now);
+    }
+}
+
+fn run_of_one_image() -> Vec<Event> {
+    let (pack, send) = (Meter::default(), Meter::default());
+    vec![
+        Event::Note("owner `giteaAdmin` is written `giteaadmin` in image names".into()),
+        Event::Warning("myapp:dev is for linux/arm64, but the cluster's nodes are linux/amd64".into()),
+        started("myapp:dev"),
+        finished("base", 30, BlobOutcome::Present),
+        finished("shared", 5, BlobOutcome::Mounted),
+        Event::PackStarted { diff_id: layer("raw"), size: 100 << 20, meter: pack },
+        Event::PackFinished { diff_id: layer("raw"), digest: layer("app"), size: 20 << 20 },
+        sending("app", 20, &send),
+        retrying("app"),
+        Event::BlobStoring { digest: layer("app") },
+        finished("app", 20, BlobOutcome::Uploaded),
+        Event::ManifestPut { reference: "giteaadmin/myapp:dev".into(), digest: layer("manifest") },
+        Event::ImageFinished(Box::new(outcome("myapp:dev", Status::Pushed))),
+    ]
+}
+
+#[test]
+fn lines_tell_what_happens_in_its_order() {
+    let (mut screen, kept) = lines(Detail::Full);
+    screen.line(Detail::Summary, &header(&facts()));
+    play(&mut screen, run_of_one_image());
+    assert_snapshot!(kept.text());
+}
+
+#[test]
+fn several_images_say_which_of_them_ended_and_how() {
+    let (mut screen, kept) = lines(Detail::Full);
+    play(
+        &mut screen,
+        vec![
+            Event::Skipped(Skipped { path: PathBuf::from("a/notes.tar"), reason: "holds no image".into() }),
+            started("web:1"),
+            started("api:2"),
+            Event::BlobFailed { digest: layer("app") },
+            Event::ImageFinished(Box::new(outcome("api:2", failed()))),
+            Event::ImageFinished(Box::new(outcome("web:1", Status::Pushed))),
+            Event::ImageFinished(Box::new(outcome("old:1", Status::Exists))),
+        ],
+    );
+    assert_snapshot!(kept.text());
+}
+
+#[test]
+fn a_retry_that_no_transfer_shows_is_a_line() {
+    let (mut screen, kept) = lines(Detail::Full);
+    play(&mut screen, vec![retrying("manifest")]);
+    let name = short(&layer("manifest"));
+    let expected = format!("  giteaadmin/myapp {name}: retry 2 in 1.5 s: connection reset by peer\n");
+    assert_eq!(kept.text(), expected);
+}
+
+#[test]
+fn less_detail_leaves_lines_out() {
+    for (detail, expected) in [
+        (Detail::Summary, "note: owner `giteaAdmin` is written `giteaadmin` in image names\nwarning: "),
+        (Detail::Quiet, "warning: "),
+    ] {
+        let (mut screen, kept) = lines(detail);
+        play(&mut screen, run_of_one_image());
+        let text = kept.text();
+        assert!(text.starts_with(expected), "{text}");
+        assert!(!text.contains("myapp:dev ->"), "{text}");
+    }
+}
+
+#[test]
+fn a_long_transfer_says_how_far_it_is_where_there_are_no_bars() {
+    let (mut screen, kept) = lines(Detail::Full);
+    let (begin, meter) = (Instant::now(), Meter::default());
+    screen.tick(begin);
+    screen.show(sending("app", 20, &meter), begin);
+    meter.advance(5 << 20);
+    for seconds in [5, 10, 15] {
+        screen.tick(begin + Duration::from_secs(seconds));
+    }
+    assert_eq!(kept.text(), format!("  {}  5.0 / 20.0 MiB\n", short(&layer("app"))));
+}
+
+#[test]
+fn names_of_others_cannot_drive_the_terminal() {
+    let (mut screen, kept) = lines(Detail::Full);
+    play(
+        &mut screen,
+        vec![
+            Event::ImageStarted {
+                image: 0,
+                source: SourceName("a\u{1b}[2J.tar".into()),
+                reference: format!("{HOST}/x/\u{202e}y:1"),
+            },
+            Event::Warning("server says \u{9b}31m".into()),
+        ],
+    );
+    assert!(kept.text().is_ascii(), "{:?}", kept.text());
+    assert!(!kept.text().contains('\u{1b}'));
+}
+
+/// Drawing is limited to so many times a second; this one comes after a pause, and so does take place.
+fn drawn_anew(screen: &mut Screen, now: Instant) {
+    std::thread::sleep(Duration::from_millis(60));
+    screen.tick(now);
+}
+
+/// What a terminal shows while three layers are on their way.
+fn under_way(width: fn() -> usize) -> String {
+    let (mut screen, term) = bars(width);
+    let begin = Instant::now();
+    let (fast, slow, packing) = (Meter::default(), Meter::default(), Meter::default());
+    screen.line(Detail::Summary, &header(&facts()));
+    screen.show(started("myapp:dev"), begin);
+    screen.show(finished("base", 30, BlobOutcome::Present), begin);
+    screen.show(sending("fast", 20, &fast), begin);
+    screen.show(sending("slow", 1200, &slow), begin);
+    screen.show(sending("stored", 3, &Meter::default()), begin);
+    screen.show(Event::PackStarted { diff_id: layer("raw"), size: 100 << 20, meter: packing.clone() }, begin);
+    fast.advance(11_744_051);
+    slow.advance(600 << 20);
+    packing.advance(50 << 20);
+    screen.tick(begin + Duration::from_secs(1));
+    screen.show(retrying("slow"), begin + Duration::from_secs(1));
+    screen.show(Event::BlobStoring { digest: layer("stored") }, begin + Duration::from_secs(1));
+    drawn_anew(&mut screen, begin + Duration::from_secs(1));
+    let text = term.contents();
+    screen.show(finished("fast", 20, BlobOutcome::Uploaded), begin + Duration::from_secs(2));
+    screen.transfers.clear();
+    format!("{text}\n\nlater:\n{}", term.contents())
+}
+
+#[test]
+fn bars_fit_a_narrow_terminal() {
+    assert_snapshot!(under_way(|| 40));
+}
+
+#[test]
+fn bars_fit_a_terminal_of_eighty_columns() {
+    assert_snapshot!(under_way(|| 80));
+}
+
+#[test]
+fn bars_do_not_fill_a_wide_terminal() {
+    assert_snapshot!(under_way(|| 200));
+}
+
+#[test]
+fn a_transfer_that_moves_again_is_a_bar_again() {
+    let (mut screen, term) = bars(|| 80);
+    let (begin, meter) = (Instant::now(), Meter::default());
+    screen.show(sending("app", 20, &meter), begin);
+    screen.show(retrying("app"), begin);
+    drawn_anew(&mut screen, begin);
+    assert!(term.contents().contains("retry 2 in 1.5 s: connection reset by peer"), "{}", term.contents());
+    meter.advance(10 << 20);
+    drawn_anew(&mut screen, begin + Duration::from_secs(2));
+    assert!(term.contents().contains("10.0 / 20.0 MiB"), "{}", term.contents());
+}
+
+#[test]
+fn headers_say_where_it_goes_and_how_it_is_trusted() {
+    let known = facts();
+    let mut texts = vec![header(&known)];
+    for tls in
+        [TlsFacts::ClusterAuthority, TlsFacts::CaFile, TlsFacts::System, TlsFacts::Insecure, TlsFacts::Plain]
+    {
+        let registry = RegistryFacts { tls, ..known.registry.clone() };
+        texts.push(header(&Facts { cluster: None, registry, ..known.clone() }));
+    }
+    assert_snapshot!(texts.join("\n"));
+}
+
+fn report(images: Vec<ImageOutcome>) -> PushReport {
+    let bytes_sent = images.iter().map(|image| image.bytes_sent).sum();
+    PushReport { images, bytes_sent, duration: Duration::from_millis(2140) }
+}
+
+#[test]
+fn a_summary_counts_what_became_of_the_images() {
+    let nothing_sent = ImageOutcome { bytes_sent: 0, ..outcome("old:1", Status::Exists) };
+    let summaries = [
+        report(vec![outcome("myapp:dev", Status::Pushed)]),
+        report(vec![nothing_sent.clone()]),
+        report(vec![outcome("a:1", Status::Pushed), outcome("b:1", Status::Pushed), nothing_sent]),
+        report(vec![
+            outcome("a:1", Status::Pushed),
+            outcome("b:1", failed()),
+            outcome("c:1", Status::Cancelled),
+        ]),
+        report(vec![outcome("b:1", failed())]),
+        report(Vec::new()),
+    ];
+    let texts: Vec<String> = summaries.iter().map(|report| summary(report).join("\n")).collect();
+    assert_snapshot!(texts.join("\n--\n"));
+}
+
+#[test]
+fn a_plan_says_what_would_be_sent() {
+    let layers = LayerCounts { total: 9, existing: 6, ..LayerCounts::default() };
+    let known = ImageOutcome { layers, ..outcome("myapp:dev", Status::Planned) };
+    let unknown = ImageOutcome { digest: None, ..known.clone() };
+    let report = report(vec![known, unknown, outcome("old:1", Status::Exists), outcome("bad:1", failed())]);
+    assert_snapshot!(plan(&report, HOST).join("\n"));
+}
+
+#[tokio::test]
+async fn watching_ends_when_the_run_does_and_loses_nothing() {
+    let (mut screen, kept) = lines(Detail::Full);
+    let (events, mut received) = crate::event::Events::channel();
+    events.note("first");
+    let done = CancellationToken::new();
+    done.cancel();
+    events.note("last");
+    screen.watch(&mut received, &mut Journal::default(), &done).await;
+    assert_eq!(kept.text(), "note: first\nnote: last\n");
+}

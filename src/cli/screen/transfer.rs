@@ -156,7 +156,11 @@ impl Transfer {
         }
     }
 
+    /// Thousandths.
     fn done(&self) -> u16 {
+        if self.state == State::Storing {
+            return 1000;
+        }
         let done = u128::from(self.meter.position()) * 1000 / u128::from(self.size.max(1));
         u16::try_from(done.min(1000)).unwrap_or(1000)
     }
