@@ -83,8 +83,7 @@ pub(super) struct PushArgs {
 pub(super) struct ListArgs {
     #[command(flatten)]
     pub(super) sources: SourceArgs,
-    /// The registry that names are made for [env: IDPBUILDER_REGISTRY_URL]
-    #[arg(short, long, value_name = "HOST[:PORT][/PATH]", value_parser = super::value::registry)]
+    #[arg(short, long, value_name = "HOST[:PORT][/PATH]", value_parser = super::value::registry, help = "The registry that names are made for [env: IDPBUILDER_REGISTRY_URL]")]
     pub(super) registry: Option<super::value::RegistryAddress>,
     #[command(flatten)]
     pub(super) names: NameArgs,

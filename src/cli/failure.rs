@@ -155,10 +155,6 @@ impl Failure {
         self.retry = Retry::MayHelp;
         self
     }
-
-    fn also(self, other: impl FnOnce(Self) -> Self) -> Self {
-        other(self)
-    }
 }
 
 /// Explains why a run stands still.

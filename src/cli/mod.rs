@@ -34,10 +34,11 @@ use settings::{Colour, Stderr};
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     let variable = |name: &str| std::env::var_os(name);
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let caller = variable("IDPBUILDER_PLUGIN_CALLER");
-    let called = Called::by(arguments.first().map(OsString::as_os_str), caller.as_deref());
+    let host = variable("IDPBUILDER_PLUGIN_CALLER");
+    let called = Called::by(arguments.first().map(OsString::as_os_str), host.as_deref());
     match begin(arguments, &variable, called.clone()) {
         Ok(code) => code,
         Err(fault) => {

@@ -24,7 +24,7 @@ use crate::event::{BlobOutcome, Event};
 use crate::oci::Digest;
 use crate::port::SourceName;
 use crate::report::{ImageOutcome, Status};
-use transfer::{State, Transfers, Work};
+use transfer::{Piece, State, Transfers, Work};
 
 /// Draws what happens.
 pub(super) struct Screen {
@@ -138,7 +138,8 @@ impl Screen {
     fn show_step(&mut self, event: Event, now: Instant) {
         match event {
             Event::PackStarted { diff_id, size, meter } => {
-                self.transfers.begin(&diff_id, Work::Pack, (size, meter), now, &self.paper);
+                let piece = Piece { digest: diff_id, work: Work::Pack, size, meter };
+                self.transfers.begin(piece, now, &self.paper);
             }
             Event::PackFinished { diff_id, digest, size: packed } => {
                 if let Some(begun) = self.transfers.end(&diff_id) {
@@ -147,7 +148,8 @@ impl Screen {
                 }
             }
             Event::BlobStarted { digest, size, meter } => {
-                self.transfers.begin(&digest, Work::Send, (size, meter), now, &self.paper);
+                let piece = Piece { digest, work: Work::Send, size, meter };
+                self.transfers.begin(piece, now, &self.paper);
             }
             Event::BlobStoring { digest } => self.transfers.set(&digest, State::Storing),
             Event::BlobFinished { digest, size, outcome } => self.blob_finished(&digest, size, outcome, now),

@@ -106,6 +106,9 @@ pub(super) enum Notice {
     Warning(String),
 }
 
+const INSECURE: &str = "--insecure: the registry's certificate is not checked, so that whoever is in between can \
+                        read the login; --ca-file checks it";
+
 /// What settings are made from, beside the arguments.
 pub(super) struct Surroundings<'a> {
     pub(super) environment: &'a Environment,
@@ -121,8 +124,11 @@ impl Settings {
     pub(super) fn of(args: PushArgs, around: &mut Surroundings<'_>) -> Result<Self, UsageError> {
         let environment = around.environment;
         let mut notices = Vec::new();
-        let search = search(args.sources, args.search, around, &mut notices)?;
+        let search = search(&args.sources, args.search, around, &mut notices)?;
         let (place, tls) = place::of(args.registry.registry, args.tls, environment)?;
+        if tls == Tls::Insecure {
+            notices.push(Notice::Warning(INSECURE.to_owned()));
+        }
         let names = names(args.names);
         check_one_owner(&place, &names)?;
         let login = login::of(args.login, environment, around.stdin, &mut notices)?;
@@ -161,7 +167,7 @@ impl ListSettings {
     /// As for a push.
     pub(super) fn of(args: ListArgs, around: &Surroundings<'_>) -> Result<Self, UsageError> {
         let mut notices = Vec::new();
-        let search = search(args.sources, args.search, around, &mut notices)?;
+        let search = search(&args.sources, args.search, around, &mut notices)?;
         let place = place::named(args.registry, around.environment);
         let names = names(args.names);
         check_one_owner(&place, &names)?;
@@ -170,7 +176,7 @@ impl ListSettings {
 }
 
 fn search(
-    sources: SourceArgs,
+    sources: &SourceArgs,
     args: SearchArgs,
     around: &Surroundings<'_>,
     notices: &mut Vec<Notice>,

@@ -114,7 +114,7 @@ async fn received(signal: Option<&mut tokio::signal::unix::Signal>) {
         None => None,
     };
     if received.is_none() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

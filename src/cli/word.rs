@@ -171,9 +171,8 @@ fn at_path(path: &Path, probe: &dyn Probe) -> Spec {
     let archive = |path| Spec::Archive { path, kind: ArchiveKind::Any, name: None };
     match probe.look(path) {
         Seen::File => archive(path_buf),
-        Seen::Layout | Seen::Folder => Spec::Folder { path: path_buf },
         Seen::Nothing if path.to_str().is_some_and(has_tar_suffix) => archive(path_buf),
-        Seen::Nothing => Spec::Folder { path: path_buf },
+        Seen::Layout | Seen::Folder | Seen::Nothing => Spec::Folder { path: path_buf },
     }
 }
 

@@ -10,8 +10,7 @@ use crate::port::Secret;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(in crate::cli) struct RegistryArgs {
-    /// Push there, and not to the cluster's registry [env: IDPBUILDER_REGISTRY_URL]
-    #[arg(short, long, value_name = "HOST[:PORT][/PATH]", value_parser = value::registry)]
+    #[arg(short, long, value_name = "HOST[:PORT][/PATH]", value_parser = value::registry, help = "Push there, and not to the cluster's registry [env: IDPBUILDER_REGISTRY_URL]")]
     pub(in crate::cli) registry: Option<RegistryAddress>,
     /// Connect to this address for that host and port; names and certificates stay as they are
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = value::resolve)]
@@ -41,14 +40,11 @@ pub(in crate::cli) struct LoginArgs {
     /// Read the password or token from standard input
     #[arg(long, conflicts_with_all = ["password", "token"])]
     pub(in crate::cli) password_stdin: bool,
-    /// User name [env: IDPBUILDER_REGISTRY_USERNAME]
-    #[arg(short, long, value_name = "USER", value_parser = value::filled)]
+    #[arg(short, long, value_name = "USER", value_parser = value::filled, help = "User name [env: IDPBUILDER_REGISTRY_USERNAME]")]
     pub(in crate::cli) username: Option<String>,
-    /// Password; other users of this machine can see it here [env: IDPBUILDER_REGISTRY_PASSWORD]
-    #[arg(short, long, value_name = "PASSWORD", conflicts_with = "token", value_parser = value::secret)]
+    #[arg(short, long, value_name = "PASSWORD", conflicts_with = "token", value_parser = value::secret, help = "Password; other users of this machine can see it here [env: IDPBUILDER_REGISTRY_PASSWORD]")]
     pub(in crate::cli) password: Option<Secret>,
-    /// Access token, with or without a user name [env: IDPBUILDER_REGISTRY_TOKEN]
-    #[arg(short, long, value_name = "TOKEN", value_parser = value::secret)]
+    #[arg(short, long, value_name = "TOKEN", value_parser = value::secret, help = "Access token, with or without a user name [env: IDPBUILDER_REGISTRY_TOKEN]")]
     pub(in crate::cli) token: Option<Secret>,
     /// Where the login comes from: the cluster's secret, the docker config, nowhere, or what fits
     #[arg(long, value_name = "SOURCE", default_value = "auto")]
@@ -66,11 +62,9 @@ pub(in crate::cli) enum AuthArg {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(in crate::cli) struct ClusterArgs {
-    /// Name of the idpbuilder cluster [env: IDPBUILDER_NAME]
-    #[arg(long, value_name = "CLUSTER", value_parser = value::filled)]
+    #[arg(long, value_name = "CLUSTER", value_parser = value::filled, help = "Name of the idpbuilder cluster [env: IDPBUILDER_NAME]")]
     pub(in crate::cli) name: Option<String>,
-    /// Path of the kubeconfig [env: KUBECONFIG]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = "Path of the kubeconfig [env: KUBECONFIG]")]
     pub(in crate::cli) kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig
     #[arg(long, value_name = "CONTEXT", value_parser = value::filled)]

@@ -21,8 +21,12 @@ pub(in crate::cli) struct ViewArgs {
     /// How log lines are written
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub(in crate::cli) log_format: LogFormatArg,
-    /// Colours on stderr; auto heeds NO_COLOR and CLICOLOR_FORCE
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help = "Colours on stderr; auto heeds NO_COLOR and CLICOLOR_FORCE"
+    )]
     pub(in crate::cli) color: ColourArg,
 }
 

@@ -9,7 +9,7 @@ use crate::cli::failure::{Class, Failure, Fault, explain, whole};
 use crate::cli::output::{Listed, answer, image_list, list_names, list_table};
 use crate::cli::screen::{self, Ink, Screen};
 use crate::cli::settings::{Detail, ListSettings, Notice, Output, Place, Surroundings, View};
-use crate::cli::stop::Stop;
+use crate::cli::stop::{Reason, Stop};
 use crate::cli::word::Disk;
 use crate::cli::{logging, wire};
 use crate::event::{Event, Events};
@@ -67,7 +67,7 @@ async fn run(
             }
         })
         .await;
-    ended.stopped = stop.reason().map(|reason| reason.class());
+    ended.stopped = stop.reason().map(Reason::class);
     (stage.screen, ended)
 }
 
@@ -192,3 +192,6 @@ fn conclude(
     }
     ExitCode::from(number(class.or_else(|| whole(&failures))))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use super::{Start, number, on_runtime, refuse, shown};
 use crate::cli::args::PushArgs;
 use crate::cli::environment::Environment;
 use crate::cli::facts::Facts;
-use crate::cli::failure::{self, Fault, Scene, explain, of_report, whole};
+use crate::cli::failure::{self, Class, Failure, Fault, Scene, explain, of_report, whole};
 use crate::cli::output::{self, Ending, answer, push_report};
 use crate::cli::screen::{self, Ink, Screen, header};
 use crate::cli::settings::{Detail, Notice, Output, Settings, Surroundings, View};
@@ -129,13 +129,7 @@ struct Telling<'a> {
 fn conclude(ran: Ran, telling: &Telling<'_>, out: &mut dyn Write) -> u8 {
     let Ran { mut screen, facts, reason, ended } = ran;
     let scene = Scene { facts: facts.as_ref(), ..telling.scene };
-    let (report, fault) = match ended {
-        Ended::Report(report) => (report, None),
-        Ended::Fault(fault) => (PushReport::default(), Some(explain(&fault, &scene))),
-        Ended::Stopped(report) => (report, None),
-    };
-    let stopped = reason.filter(|_| fault.is_none() && left_undone(&report)).map(failure::stopped);
-    let failure = fault.or(stopped);
+    let (report, failure) = settled(ended, reason, &scene);
     let mut failures = of_report(&report, &scene);
     let class = failure.as_ref().map(|failure| failure.class).or_else(|| whole(&failures));
     let exit_code = number(class);
@@ -165,9 +159,21 @@ fn answered(report: &PushReport, ending: &Ending<'_>, output: Output, scene: &Sc
     }
 }
 
-/// A run that was stopped before it knew its images has left all of them undone.
-fn left_undone(report: &PushReport) -> bool {
-    report.images.is_empty() || report.verdict() == Verdict::Cancelled
+/// The report of a run, and why it could not go on. A signal counts only where it left work undone.
+fn settled(ended: Ended, reason: Option<Reason>, scene: &Scene<'_>) -> (PushReport, Option<Failure>) {
+    let stopped = reason.map(failure::stopped);
+    match ended {
+        Ended::Report(report) => {
+            let undone = report.verdict() == Verdict::Cancelled;
+            (report, stopped.filter(|_| undone))
+        }
+        Ended::Fault(fault) => {
+            let failure = explain(&fault, scene);
+            let of_signal = failure.class == Class::Interrupted;
+            (PushReport::default(), stopped.filter(|_| of_signal).or(Some(failure)))
+        }
+        Ended::Stopped(report) => (report, stopped),
+    }
 }
 
 #[cfg(test)]

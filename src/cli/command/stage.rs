@@ -40,3 +40,21 @@ impl Stage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::screen::{Ink, Paper};
+    use crate::cli::settings::{Colour, Detail};
+
+    #[tokio::test]
+    async fn work_gives_its_value_and_the_screen_comes_back() {
+        let paper = Paper::Lines(Box::new(std::io::sink()));
+        let (stage, events) = Stage::new(Screen::new(paper, Ink::new(Colour::Plain), Detail::Full));
+        let (value, stage) = stage.during(async { 1 }).await;
+        events.note("between");
+        let (more, mut stage) = stage.during(async { 2 }).await;
+        assert_eq!((value, more), (1, 2));
+        assert!(stage.received.try_recv().is_err());
+    }
+}

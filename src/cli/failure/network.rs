@@ -4,25 +4,7 @@ use crate::port::{NetworkFault, Origin};
 
 pub(super) fn explain(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) -> Failure {
     let host = origin.authority();
-    let of = |code| {
-        Failure::new(Class::Network, code, format!("could not reach {host}"))
-            .cause(fault.to_string())
-            .chain(fault)
-    };
     match fault {
-        NetworkFault::Resolve { .. } => of("DNS")
-            .say("Look at the name: it is part of --registry, or of what the cluster says")
-            .run(
-                "Or say the address",
-                scene.with(&format!("--resolve {}:{}:ADDRESS", origin.host(), origin.port())),
-            )
-            .may_be_retried(),
-        NetworkFault::Refused { .. } | NetworkFault::Connect { .. } => {
-            unreachable_host(of("UNREACHABLE"), scene)
-        }
-        NetworkFault::Tls { .. } => of("TLS")
-            .say("The port may belong to another program, or to one without TLS (--plain-http)")
-            .may_be_retried(),
         NetworkFault::Untrusted { reason, fingerprint } => {
             let failure = untrusted(&host, reason, scene);
             match fingerprint {
@@ -30,35 +12,55 @@ pub(super) fn explain(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) 
                 None => failure,
             }
         }
-        NetworkFault::Expired { reason } => {
-            certificate("CERTIFICATE_EXPIRED", &host, "has expired, or is not valid yet")
-                .cause(reason.clone())
-                .also(|failure| match scene.cluster() {
-                    Some(_) => failure.run("Create the cluster anew", "idpbuilder create --recreate"),
-                    None => failure.say("Renew the registry's certificate; look at this machine's clock"),
-                })
-                .run("Or do without the check", scene.with("--insecure"))
-        }
+        NetworkFault::Expired { reason } => expired(&host, reason, scene),
         NetworkFault::WrongName { reason } => certificate("CERTIFICATE_NAME", &host, "is for other names")
             .cause(reason.clone())
             .say("Use one of the certificate's names in --registry, with --resolve if it needs an address"),
-        NetworkFault::Stalled { .. } | NetworkFault::Silent { .. } => {
-            of("TIMEOUT").run("Wait longer", scene.with("--stall-timeout 2m")).may_be_retried()
+        _ => connection(fault, origin, scene),
+    }
+}
+
+fn connection(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) -> Failure {
+    let of = |code| {
+        let message = format!("could not reach {}", origin.authority());
+        Failure::new(Class::Network, code, message).cause(fault.to_string()).chain(fault).may_be_retried()
+    };
+    match fault {
+        NetworkFault::Resolve { .. } => {
+            let address = format!("--resolve {}:{}:ADDRESS", origin.host(), origin.port());
+            of("DNS")
+                .say("Look at the name: it is part of --registry, or of what the cluster says")
+                .run("Or say the address", scene.with(&address))
         }
-        NetworkFault::Closed { .. } => {
-            of("CONNECTION_CLOSED").run("Try longer", scene.with("--retries 10")).may_be_retried()
+        NetworkFault::Refused { .. } | NetworkFault::Connect { .. } => {
+            unreachable_host(of("UNREACHABLE"), scene)
+        }
+        NetworkFault::Tls { .. } => {
+            of("TLS").say("The port may belong to another program, or to one without TLS (--plain-http)")
+        }
+        NetworkFault::Stalled { .. } | NetworkFault::Silent { .. } => {
+            of("TIMEOUT").run("Wait longer", scene.with("--stall-timeout 2m"))
         }
         NetworkFault::Answer { .. } => {
             of("NOT_A_REGISTRY").say("Look at the address: something else than a registry may answer there")
         }
-        NetworkFault::Proxy { .. } => of("PROXY")
-            .say(format!("Add {} to NO_PROXY if it needs no proxy", origin.host()))
-            .may_be_retried(),
+        NetworkFault::Proxy { .. } => {
+            of("PROXY").say(format!("Add {} to NO_PROXY if it needs no proxy", origin.host()))
+        }
+        _ => of("CONNECTION_CLOSED").run("Try longer", scene.with("--retries 10")),
     }
 }
 
+fn expired(host: &str, reason: &str, scene: &Scene<'_>) -> Failure {
+    let failure = certificate("CERTIFICATE_EXPIRED", host, "has expired, or is not valid yet").cause(reason);
+    let failure = match scene.cluster() {
+        Some(_) => failure.run("Create the cluster anew", "idpbuilder create --recreate"),
+        None => failure.say("Renew the registry's certificate; look at this machine's clock"),
+    };
+    failure.run("Or do without the check", scene.with("--insecure"))
+}
+
 fn unreachable_host(failure: Failure, scene: &Scene<'_>) -> Failure {
-    let failure = failure.may_be_retried();
     match scene.cluster() {
         Some(_) => failure
             .run("See whether the cluster runs", "docker ps --filter name=-control-plane")

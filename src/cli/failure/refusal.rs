@@ -34,21 +34,24 @@ pub(super) fn explain(answer: &Answer<'_>, scene: &Scene<'_>) -> Failure {
             .may_be_retried(),
         Refusal::ManifestInvalid => of("MANIFEST_INVALID", "does not take the manifest of")
             .say("The registry may not know this kind of image; push one platform of it with --platform"),
-        Refusal::Quota => of("NO_SPACE", "has no space or quota left for")
-            .say("Delete images that are not used, or raise the quota")
-            .also(|failure| match scene.cluster() {
-                Some(_) => failure.run(
-                    "See what is free on Gitea's volume",
-                    "kubectl -n gitea exec deploy/my-gitea -- df -h /data",
-                ),
-                None => failure,
-            }),
+        Refusal::Quota => no_space(of("NO_SPACE", "has no space or quota left for"), scene),
         Refusal::Redirected { to } => of("MOVED", "has moved")
             .detail(format!("it is now: {to}"))
             .say("Push to the new name; writes are not sent on to another place by themselves"),
         Refusal::Other => {
             of("REFUSED", "refused").run("See every request and answer", scene.with("--log-level debug"))
         }
+    }
+}
+
+fn no_space(failure: Failure, scene: &Scene<'_>) -> Failure {
+    let failure = failure.say("Delete images that are not used, or raise the quota");
+    match scene.cluster() {
+        Some(_) => failure.run(
+            "See what is free on Gitea's volume",
+            "kubectl -n gitea exec deploy/my-gitea -- df -h /data",
+        ),
+        None => failure,
     }
 }
 

@@ -74,11 +74,13 @@ struct Layers {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Phases {
-    pack_ms: u64,
-    upload_ms: u64,
-    manifest_ms: u64,
+    #[serde(rename = "packMs")]
+    pack: u64,
+    #[serde(rename = "uploadMs")]
+    upload: u64,
+    #[serde(rename = "manifestMs")]
+    manifest: u64,
 }
 
 #[derive(Serialize)]
@@ -180,9 +182,9 @@ fn entry(image: &ImageOutcome, scene: &Scene<'_>) -> Image {
         retries: image.retries,
         duration_ms: milliseconds(image.duration),
         phases: Phases {
-            pack_ms: milliseconds(image.phases.pack),
-            upload_ms: milliseconds(image.phases.upload),
-            manifest_ms: milliseconds(image.phases.manifest),
+            pack: milliseconds(image.phases.pack),
+            upload: milliseconds(image.phases.upload),
+            manifest: milliseconds(image.phases.manifest),
         },
         error: match &image.status {
             Status::Failed(error) => Some(Problem::of(&one(error, scene))),

@@ -25,12 +25,18 @@ pub(super) enum State {
     Waiting(String),
 }
 
+/// What is on its way.
+pub(super) struct Piece {
+    pub(super) digest: Digest,
+    pub(super) work: Work,
+    /// Bytes in all.
+    pub(super) size: u64,
+    pub(super) meter: Meter,
+}
+
 struct Transfer {
-    digest: Digest,
+    piece: Piece,
     name: String,
-    work: Work,
-    size: u64,
-    meter: Meter,
     at: Instant,
     state: State,
     sent_when_set: u64,
@@ -56,22 +62,12 @@ pub(super) struct Begun {
 pub(super) struct Transfers(Vec<Transfer>);
 
 impl Transfers {
-    pub(super) fn begin(
-        &mut self,
-        digest: &Digest,
-        work: Work,
-        (size, meter): (u64, Meter),
-        now: Instant,
-        paper: &Paper,
-    ) {
+    pub(super) fn begin(&mut self, piece: Piece, now: Instant, paper: &Paper) {
         self.0.push(Transfer {
-            digest: digest.clone(),
-            name: short(digest),
-            work,
-            size,
-            rate: Rate { at: now, sent: meter.sent(), per_second: None },
+            name: short(&piece.digest),
+            rate: Rate { at: now, sent: piece.meter.sent(), per_second: None },
+            piece,
             sent_when_set: 0,
-            meter,
             at: now,
             state: State::Moving,
             bar: paper.bar(),
@@ -80,17 +76,17 @@ impl Transfers {
 
     /// The first of this digest: the same blob may be on its way to two repositories.
     pub(super) fn end(&mut self, digest: &Digest) -> Option<Begun> {
-        let index = self.0.iter().position(|transfer| transfer.digest == *digest)?;
+        let index = self.0.iter().position(|transfer| transfer.piece.digest == *digest)?;
         let ended = self.0.remove(index);
         if let Some(bar) = ended.bar {
             bar.finish_and_clear();
         }
-        Some(Begun { size: ended.size, at: ended.at })
+        Some(Begun { size: ended.piece.size, at: ended.at })
     }
 
     pub(super) fn set(&mut self, digest: &Digest, state: State) {
-        if let Some(transfer) = self.0.iter_mut().find(|transfer| transfer.digest == *digest) {
-            transfer.sent_when_set = transfer.meter.sent();
+        if let Some(transfer) = self.0.iter_mut().find(|transfer| transfer.piece.digest == *digest) {
+            transfer.sent_when_set = transfer.piece.meter.sent();
             transfer.state = state;
         }
     }
@@ -98,8 +94,8 @@ impl Transfers {
     /// Sets the state of the transfer that `subject` names by its digest. False where a line has to say
     /// it: there is no such transfer, or it has no bar.
     pub(super) fn set_by_subject(&mut self, subject: &str, state: State, paper: &Paper) -> bool {
-        let named = self.0.iter().find(|transfer| subject.contains(transfer.digest.digest()));
-        let Some(digest) = named.map(|transfer| transfer.digest.clone()) else { return false };
+        let named = self.0.iter().find(|transfer| subject.contains(transfer.piece.digest.digest()));
+        let Some(digest) = named.map(|transfer| transfer.piece.digest.clone()) else { return false };
         self.set(&digest, state);
         paper.has_bars()
     }
@@ -107,7 +103,7 @@ impl Transfers {
     /// Takes the rates, and sees which transfers move again.
     pub(super) fn sample(&mut self, now: Instant) {
         for transfer in &mut self.0 {
-            let sent = transfer.meter.sent();
+            let sent = transfer.piece.meter.sent();
             transfer.rate.sample(sent, now);
             if matches!(transfer.state, State::Waiting(_)) && sent > transfer.sent_when_set {
                 transfer.state = State::Moving;
@@ -161,13 +157,13 @@ impl Transfer {
         if self.state == State::Storing {
             return 1000;
         }
-        let done = u128::from(self.meter.position()) * 1000 / u128::from(self.size.max(1));
+        let done = u128::from(self.piece.meter.position()) * 1000 / u128::from(self.piece.size.max(1));
         u16::try_from(done.min(1000)).unwrap_or(1000)
     }
 
     fn amount(&self) -> String {
-        let amount = progress(self.meter.position().min(self.size), self.size);
-        match (&self.state, self.work) {
+        let amount = progress(self.piece.meter.position().min(self.piece.size), self.piece.size);
+        match (&self.state, self.piece.work) {
             (State::Storing, _) => "storing".to_owned(),
             (State::Waiting(why), _) => escaped(why),
             (State::Moving, Work::Pack) => format!("packing {amount}"),

@@ -27,7 +27,7 @@ pub(in crate::cli) struct Given {
     pub(in crate::cli) secret: Secret,
     pub(in crate::cli) kind: GivenKind,
     /// The flag or variable that the secret came by, for messages.
-    pub(in crate::cli) given_by: &'static str,
+    pub(in crate::cli) by: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +68,8 @@ pub(super) fn of(
         (None, None) => None,
         (Some((_, given)), None) => return Err(UsageError::UserAlone { given }),
         (None, Some((_, GivenKind::Password, given))) => return Err(UsageError::PasswordAlone { given }),
-        (username, Some((secret, kind, given_by))) => {
-            Some(Given { username: username.map(|(username, _)| username), secret, kind, given_by })
+        (username, Some((secret, kind, by))) => {
+            Some(Given { username: username.map(|(username, _)| username), secret, kind, by })
         }
     };
     chosen(auth, given)
@@ -87,7 +87,7 @@ fn of_environment(
 }
 
 fn chosen(auth: AuthArg, given: Option<Given>) -> Result<Login, UsageError> {
-    let beside = |auth, given: &Given| UsageError::AuthBesideLogin { auth, given: given.given_by };
+    let beside = |auth, given: &Given| UsageError::AuthBesideLogin { auth, given: given.by };
     match (auth, given) {
         (AuthArg::Auto, Some(given)) => Ok(Login::Given(given)),
         (AuthArg::Cluster, Some(given)) => Err(beside("cluster", &given)),

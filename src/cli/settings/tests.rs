@@ -53,8 +53,8 @@ const TOKEN: &str = "IDPBUILDER_REGISTRY_TOKEN";
 
 fn given(settings: Settings) -> (Option<String>, String, GivenKind, &'static str) {
     match settings.login {
-        Login::Given(Given { username, secret, kind, given_by }) => {
-            (username, secret.expose().to_owned(), kind, given_by)
+        Login::Given(Given { username, secret, kind, by }) => {
+            (username, secret.expose().to_owned(), kind, by)
         }
         other => panic!("no login: {other:?}"),
     }
@@ -173,6 +173,13 @@ fn standard_input_is_left_alone_unless_it_was_asked_for() {
 fn a_password_among_the_arguments_is_warned_of() {
     let notices = settings("-u me -p secret x").notices;
     assert!(matches!(notices.as_slice(), [Notice::Warning(text)] if text.contains("--password-stdin")));
+}
+
+#[test]
+fn a_certificate_that_is_not_checked_is_warned_of() {
+    let settings = settings("--insecure x");
+    assert_eq!(settings.tls, Tls::Insecure);
+    assert!(matches!(settings.notices.as_slice(), [Notice::Warning(text)] if text.contains("certificate")));
 }
 
 #[test]

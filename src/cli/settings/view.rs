@@ -94,26 +94,23 @@ fn progress(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Progre
 /// Bars and their summary say what the log says at info, and a line is never both.
 fn level(args: ViewArgs, progress: Progress) -> tracing::Level {
     match args.log_level {
-        _ if args.verbose => tracing::Level::DEBUG,
-        Some(LevelArg::Debug) => tracing::Level::DEBUG,
-        Some(LevelArg::Info) => tracing::Level::INFO,
-        Some(LevelArg::Warn) => tracing::Level::WARN,
         Some(LevelArg::Error) => tracing::Level::ERROR,
+        Some(LevelArg::Warn) => tracing::Level::WARN,
+        Some(LevelArg::Debug) => tracing::Level::DEBUG,
+        None if args.verbose => tracing::Level::DEBUG,
         None if args.quiet || progress == Progress::Bars => tracing::Level::WARN,
-        None => tracing::Level::INFO,
+        Some(LevelArg::Info) | None => tracing::Level::INFO,
     }
 }
 
-/// NO_COLOR (no-color.org) goes before CLICOLOR_FORCE, a flag before both.
+/// `NO_COLOR` (no-color.org) goes before `CLICOLOR_FORCE`, a flag before both.
 fn colour(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Colour {
     let forced = environment.clicolor_force.as_ref().is_some_and(|value| value != "0");
     let dumb = environment.term.as_ref().is_some_and(|term| term == "dumb");
+    let capable = stderr == Stderr::Terminal && !dumb;
     match args.color {
         ColourArg::Always => Colour::Ansi,
-        ColourArg::Never => Colour::Plain,
-        ColourArg::Auto if environment.no_color.is_some() => Colour::Plain,
-        ColourArg::Auto if forced => Colour::Ansi,
-        ColourArg::Auto if stderr == Stderr::Terminal && !dumb => Colour::Ansi,
-        ColourArg::Auto => Colour::Plain,
+        ColourArg::Auto if environment.no_color.is_none() && (forced || capable) => Colour::Ansi,
+        ColourArg::Auto | ColourArg::Never => Colour::Plain,
     }
 }

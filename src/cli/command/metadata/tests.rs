@@ -55,7 +55,8 @@ fn the_krew_manifest_has_the_keys_that_krew_knows_and_no_others() {
     for platform in krew["spec"]["platforms"].as_array().unwrap() {
         assert_eq!(keys(platform), ["bin", "files", "selector", "sha256", "uri"]);
         let windows = platform["selector"]["matchLabels"]["os"] == "windows";
-        assert_eq!(platform["bin"].as_str().unwrap().ends_with(".exe"), windows);
+        let suffix = if windows { ".exe" } else { "" };
+        assert_eq!(platform["bin"], format!("{}{suffix}", env!("CARGO_PKG_NAME")));
         let sum = platform["sha256"].as_str().unwrap();
         assert!(sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
         let uri = platform["uri"].as_str().unwrap();
