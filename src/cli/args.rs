@@ -38,6 +38,11 @@ stdout has the result only, everything else is on stderr.
 Exit codes: 0 done, 1 mixed or internal, 2 usage, 3 no image or damaged, 4 login failed,
 5 Kubernetes, 6 network or TLS, 7 refused by the registry, 130 and 143 interrupted.";
 
+const SOURCE_HELP: &str = "\
+Images: FILE.tar (docker save or OCI archive), DIR (OCI layout, or a folder to search), REF (an image of the local \
+Docker or Podman engine), or docker-archive:FILE[:REF], oci-archive:FILE[:TAG], oci:DIR[:TAG], docker-daemon:REF, \
+podman:REF. Without one, the folder of --path is searched";
+
 /// What is to be run.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -95,10 +100,7 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SourceArgs {
-    /// Images: FILE.tar (docker save or OCI archive), DIR (OCI layout, or a folder to search), REF (an image of
-    /// the local Docker or Podman engine), or docker-archive:FILE[:REF], oci-archive:FILE[:TAG], oci:DIR[:TAG],
-    /// docker-daemon:REF, podman:REF. Without one, the folder of --path is searched
-    #[arg(value_name = "SOURCE")]
+    #[arg(value_name = "SOURCE", help = SOURCE_HELP)]
     pub(super) words: Vec<OsString>,
 }
 

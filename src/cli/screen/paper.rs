@@ -9,6 +9,7 @@ pub(in crate::cli) enum Paper {
     /// `width` is asked anew for each drawing, in columns, since windows change.
     Bars {
         bars: MultiProgress,
+        out: Box<dyn Write + Send>,
         width: fn() -> usize,
     },
     Lines(Box<dyn Write + Send>),
@@ -22,7 +23,8 @@ pub(in crate::cli) fn terminal(progress: Progress) -> (Paper, LogWriter) {
     match progress {
         Progress::Bars => {
             let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-            (Paper::Bars { bars: bars.clone(), width: width_of_stderr }, LogWriter(Some(bars)))
+            let writer = LogWriter(Some(bars.clone()));
+            (Paper::Bars { bars, out: Box::new(io::stderr()), width: width_of_stderr }, writer)
         }
         Progress::Lines => (Paper::Lines(Box::new(io::stderr())), LogWriter(None)),
     }
@@ -35,10 +37,14 @@ impl Paper {
 
     /// A closed stderr stops no push.
     pub(in crate::cli) fn line(&mut self, line: &str) {
-        let _ = match self {
-            Self::Bars { bars, .. } => bars.println(line),
-            Self::Lines(out) => writeln!(out, "{line}").and_then(|()| out.flush()),
+        let write = |out: &mut dyn Write| {
+            let _ = writeln!(out, "{line}").and_then(|()| out.flush());
         };
+        match self {
+            // Not `println` of the bars: that fills lines up with spaces, which are copied with them.
+            Self::Bars { bars, out, .. } => bars.suspend(|| write(out)),
+            Self::Lines(out) => write(out),
+        }
     }
 
     /// A line that stays below all others and is written anew; none where there are no bars.

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use indicatif::{InMemoryTerm, MultiProgress, ProgressDrawTarget};
+use indicatif::{InMemoryTerm, MultiProgress, ProgressDrawTarget, TermLike};
 use insta::assert_snapshot;
 
 use super::*;
@@ -34,6 +34,20 @@ impl Kept {
     }
 }
 
+/// Lines that are written to a terminal beside its bars.
+struct Term(InMemoryTerm);
+
+impl Write for Term {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_str(&std::str::from_utf8(bytes).unwrap().replace('\n', "\r\n"))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 fn facts() -> Facts {
     Facts {
         cluster: Some(ClusterFacts { name: "localdev".into(), context: "kind-localdev".into() }),
@@ -59,7 +73,8 @@ fn lines(detail: Detail) -> (Screen, Kept) {
 fn bars(width: fn() -> usize) -> (Screen, InMemoryTerm) {
     let term = InMemoryTerm::new(24, u16::try_from(width()).unwrap());
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 255);
-    let paper = Paper::Bars { bars: MultiProgress::with_draw_target(target), width };
+    let bars = MultiProgress::with_draw_target(target);
+    let paper = Paper::Bars { bars, out: Box::new(Term(term.clone())), width };
     let mut screen = Screen::new(paper, Ink::new(Colour::Plain), Detail::Full);
     screen.host_is(HOST);
     (screen, term)
