@@ -22,6 +22,7 @@ use super::journal::Journal;
 use super::settings::Detail;
 use crate::event::{BlobOutcome, Event};
 use crate::oci::Digest;
+use crate::plan::Outstanding;
 use crate::port::SourceName;
 use crate::report::{ImageOutcome, Status};
 use transfer::{Piece, State, Transfers, Work};
@@ -38,6 +39,9 @@ pub(super) struct Screen {
     /// Images that came to their end, for the report of a run that was stopped hard.
     finished: Vec<ImageOutcome>,
     last_lines: Option<Instant>,
+    /// Cancelled when the run is to come to an end.
+    stopping: CancellationToken,
+    outstanding: Outstanding,
 }
 
 /// How often bars are drawn anew.
@@ -56,6 +60,8 @@ impl Screen {
             host: None,
             finished: Vec::new(),
             last_lines: None,
+            stopping: CancellationToken::new(),
+            outstanding: Outstanding::default(),
         }
     }
 
@@ -95,6 +101,16 @@ impl Screen {
         self.host = Some(host.to_owned());
     }
 
+    /// What ends after this was cancelled is said to be stopped, and not to have failed.
+    pub(super) fn stops_with(&mut self, stopping: &CancellationToken) {
+        self.stopping = stopping.clone();
+    }
+
+    /// What the plan said was to be sent.
+    pub(super) fn outstanding(&self) -> Outstanding {
+        self.outstanding
+    }
+
     pub(super) fn ink(&self) -> Ink {
         self.ink
     }
@@ -130,7 +146,10 @@ impl Screen {
             }
             Event::ImageStarted { source, reference, .. } => self.begin(&source, &reference),
             Event::ImageFinished(outcome) => self.finish(*outcome),
-            Event::ImageFound { .. } | Event::Planned { .. } | Event::ManifestPut { .. } => {}
+            Event::Planned { blobs, bytes, unknown, .. } => {
+                self.outstanding = Outstanding { blobs, bytes, unknown };
+            }
+            Event::ImageFound { .. } | Event::ManifestPut { .. } => {}
             event => self.show_step(event, now),
         }
     }
@@ -155,8 +174,9 @@ impl Screen {
             Event::BlobFinished { digest, size, outcome } => self.blob_finished(&digest, size, outcome, now),
             Event::BlobFailed { digest } => {
                 self.transfers.end(&digest);
-                let failed = self.ink.bad("failed");
-                self.step(&digest, &failed);
+                let stopped = self.stopping.is_cancelled();
+                let text = if stopped { "stopped".to_owned() } else { self.ink.bad("failed") };
+                self.step(&digest, &text);
             }
             Event::Retrying { subject, reason, wait, attempt } => {
                 let text = format!("retry {attempt} in {}: {reason}", duration(wait));

@@ -67,9 +67,10 @@ enum Ended {
     Stopped(PushReport),
 }
 
-async fn run(settings: &Settings, environment: &Environment, stage: Stage, events: Events) -> Ran {
+async fn run(settings: &Settings, environment: &Environment, mut stage: Stage, events: Events) -> Ran {
     say_first(&settings.notices, &events);
     let stop = Stop::listen(settings.timeout, events.clone());
+    stage.screen.stops_with(&stop.asked);
     let around = wire::Around { environment, events: &events, cancel: &stop.asked };
     let (connected, mut stage) = stage
         .during(async {
@@ -137,7 +138,7 @@ fn conclude(ran: Ran, telling: &Telling<'_>, out: &mut dyn Write) -> u8 {
     let written = answer(out, &answered(&report, &ending, telling.output, &scene));
     let host = facts.as_ref().map_or("", |facts| facts.registry.host.as_str());
     let lines = match telling.stop {
-        StopAfter::Plan if failure.is_none() => screen::plan(&report, host),
+        StopAfter::Plan if failure.is_none() => screen::plan(&report, screen.outstanding(), host),
         _ => screen::summary(&report),
     };
     screen.lines(Detail::Summary, &lines);

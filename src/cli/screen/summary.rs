@@ -1,5 +1,6 @@
 use super::text::{duration, escaped, size};
 use crate::cli::facts::Facts;
+use crate::plan::Outstanding;
 use crate::report::{ImageOutcome, LayerCounts, PushReport, Status};
 
 /// Where the run goes: `cluster   localdev (kind-localdev), host:port, certificate pinned`.
@@ -45,9 +46,16 @@ pub(in crate::cli) fn summary(report: &PushReport) -> Vec<String> {
 }
 
 /// The plan of a dry run.
-pub(in crate::cli) fn plan(report: &PushReport, host: &str) -> Vec<String> {
+pub(in crate::cli) fn plan(report: &PushReport, to_send: Outstanding, host: &str) -> Vec<String> {
     let mut lines: Vec<String> = report.images.iter().flat_map(|image| planned(image, host)).collect();
     let counts = Counts::of(report);
+    let Outstanding { blobs, bytes, unknown } = to_send;
+    if blobs > 0 {
+        lines.push(format!("to send: {} ({})", count(blobs, "blob"), size(bytes)));
+    }
+    if unknown > 0 {
+        lines.push(format!("{} unknown until packed", count(unknown, "layer")));
+    }
     lines.push(format!(
         "dry run: {} to push, {} present already, {} failed; nothing was written",
         images(counts.planned),
@@ -77,11 +85,10 @@ fn planned(image: &ImageOutcome, host: &str) -> Vec<String> {
         Status::Exists => "  present already".to_owned(),
         Status::Failed(_) => "  failed".to_owned(),
         _ => format!(
-            "  {}, {}: {existing} present, {} to send{}",
+            "  {}, {}: {existing} present, {} to send",
             count(total, "layer"),
             size(image.size),
             total.saturating_sub(existing),
-            if image.digest.is_some() { "" } else { "; sizes and digests are known when they are packed" },
         ),
     };
     vec![first, second]

@@ -187,6 +187,16 @@ fn several_images_say_which_of_them_ended_and_how() {
 }
 
 #[test]
+fn what_is_stopped_has_not_failed() {
+    let (mut screen, kept) = lines(Detail::Full);
+    let stopping = CancellationToken::new();
+    screen.stops_with(&stopping);
+    stopping.cancel();
+    play(&mut screen, vec![Event::BlobFailed { digest: layer("app") }]);
+    assert_eq!(kept.text(), format!("  {}  stopped\n", short(&layer("app"))));
+}
+
+#[test]
 fn a_retry_that_no_transfer_shows_is_a_line() {
     let (mut screen, kept) = lines(Detail::Full);
     play(&mut screen, vec![retrying("manifest")]);
@@ -342,7 +352,7 @@ fn a_plan_says_what_would_be_sent() {
     let known = ImageOutcome { layers, ..outcome("myapp:dev", Status::Planned) };
     let unknown = ImageOutcome { digest: None, ..known.clone() };
     let report = report(vec![known, unknown, outcome("old:1", Status::Exists), outcome("bad:1", failed())]);
-    assert_snapshot!(plan(&report, HOST).join("\n"));
+    assert_snapshot!(plan(&report, Outstanding { blobs: 4, bytes: 20 << 20, unknown: 2 }, HOST).join("\n"));
 }
 
 #[tokio::test]
