@@ -14,12 +14,15 @@ pub(in crate::cli) fn one(error: &ImageError, scene: &Scene<'_>) -> Failure {
                 .say("Save or build the image again")
         }
         ImageError::Pack { source: PackError::Compressor { .. }, .. } => {
-            Failure::new(Class::Mixed, "INTERNAL", error.to_string()).chain(error)
+            Failure::new(Class::Mixed, "INTERNAL", error.to_string())
+                .chain(error)
+                .run("Report it with what this says", scene.with("--log-level debug"))
         }
         ImageError::Pack { source: PackError::Cancelled, .. } => {
             Failure::new(Class::Interrupted, "CANCELLED", error.to_string()).may_be_retried()
         }
-        ImageError::Compose { .. } => Failure::new(Class::Source, "SOURCE_DAMAGED", error.to_string()),
+        ImageError::Compose { .. } => Failure::new(Class::Source, "SOURCE_DAMAGED", error.to_string())
+            .say("Save or build the image again"),
     }
 }
 

@@ -39,7 +39,9 @@ fn other(error: &RegistryError, scene: &Scene<'_>) -> Failure {
         RegistryError::SourceDigest { .. } => of(Class::Source, "SOURCE_DAMAGED")
             .say("Save the image again; its bytes are not those that it says"),
         RegistryError::Cancelled => of(Class::Interrupted, "CANCELLED").may_be_retried(),
-        _ => of(Class::Mixed, "INTERNAL"),
+        _ => {
+            of(Class::Mixed, "INTERNAL").run("Report it with what this says", scene.with("--log-level debug"))
+        }
     }
 }
 
