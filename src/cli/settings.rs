@@ -22,7 +22,7 @@ use super::environment::Environment;
 use super::usage::UsageError;
 use super::value::{PlatformChoice, Resolve, TrustedRealm};
 use super::word::{self, Probe};
-use crate::cluster;
+use crate::cluster::{Kubeconfig, Login as ClusterLogin, Query};
 use crate::job::{Compression, Existing, OnFailure, Selection, StopAfter};
 use crate::oci::Tag;
 use crate::plan::{PathPart, Rename};
@@ -37,7 +37,7 @@ pub(super) struct Settings {
     pub(super) resolve: Vec<Resolve>,
     pub(super) trusted_realms: Vec<TrustedRealm>,
     pub(super) login: Login,
-    pub(super) cluster: cluster::Query,
+    pub(super) cluster: Query,
     pub(super) names: Names,
     pub(super) selection: Selection,
     pub(super) compression: Compression,
@@ -225,9 +225,9 @@ fn check_one_owner(place: &Place, names: &Names) -> Result<(), UsageError> {
     Err(UsageError::TwoOwners { owner: owner.clone(), path: path.to_string() })
 }
 
-fn query(args: ClusterArgs, environment: &Environment, login: &Login) -> cluster::Query {
-    cluster::Query {
-        kubeconfig: cluster::Kubeconfig {
+fn query(args: ClusterArgs, environment: &Environment, login: &Login) -> Query {
+    Query {
+        kubeconfig: Kubeconfig {
             given: args.kubeconfig,
             environment: environment.kubeconfig.clone(),
             home: environment.home.clone(),
@@ -236,8 +236,8 @@ fn query(args: ClusterArgs, environment: &Environment, login: &Login) -> cluster
         name: args.name.or_else(|| environment.cluster.clone()),
         secret: args.secret,
         login: match login {
-            Login::Auto | Login::Cluster => cluster::Login::Read,
-            Login::Docker | Login::Anonymous | Login::Given(_) => cluster::Login::Skip,
+            Login::Auto | Login::Cluster => ClusterLogin::Read,
+            Login::Docker | Login::Anonymous | Login::Given(_) => ClusterLogin::Skip,
         },
         timeout: args.request_timeout,
     }

@@ -251,7 +251,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn what_was_packed_unpacks_to_what_it_was(seed in any::<u8>(), len in 0_usize..2_000) {
-            let content: Vec<u8> = (0..len).map(|i| seed.wrapping_mul(31).wrapping_add((i % 251) as u8)).collect();
+            let content: Vec<u8> = (0..len).map(|i| seed.wrapping_mul(31).wrapping_add(u8::try_from(i % 251).unwrap())).collect();
             let packed = packed(&content, Form::Gzip).unwrap();
             prop_assert_eq!(unpacked(&packed.blob.read_all(u64::MAX).unwrap()), content);
         }

@@ -328,8 +328,8 @@ mod tests {
 
     fn targets(naming: &Naming, names: &[&str]) -> Vec<String> {
         let suggested = names.iter().map(|name| Suggested::Reference((*name).to_owned())).collect();
-        let named = naming.name(&image(suggested)).unwrap();
-        named.targets.iter().map(|t| t.to_string().replace(HOST, "HOST")).collect()
+        let targets = naming.name(&image(suggested)).unwrap().targets;
+        targets.iter().map(|t| t.to_string().replace(HOST, "HOST")).collect()
     }
 
     fn error(naming: &Naming, name: &str) -> TargetError {

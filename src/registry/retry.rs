@@ -8,7 +8,7 @@ const OUTAGE: Duration = Duration::from_mins(1);
 const LONGEST_ASKED: Duration = Duration::from_mins(2);
 
 /// How often and how long a fault that may pass is waited out. The only retry in the program: every
-/// blob, manifest and request has a [`Budget`] of it.
+/// blob, manifest and request has a budget of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Failures in a row without newly acknowledged bytes. Zero: never again, whatever happened.
@@ -153,7 +153,7 @@ mod tests {
         let mut budget = Policy::default().budget();
         let asked = Duration::from_secs(7);
         assert_eq!(budget.failed(Passing::Asked(asked)), Ok(asked));
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         assert_eq!(budget.failed(Passing::Asked(hour)), Err(Spent::AskedTooLong(hour)));
     }
 

@@ -9,6 +9,10 @@ const PORTS: &[&str] = &["port", "event", "outcome"];
 const VALUES: &[&str] = &["oci", "content", "pack"];
 const ADAPTERS: &[&str] = &["source", "registry", "credential", "cluster"];
 
+/// What adapters are asked with: plain values, which all of the command line may make.
+const QUESTIONS: &[&str] =
+    &["ArchiveKind", "EngineKind", "Kubeconfig", "Login", "Query", "SecretName", "Spec"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Floor {
     Values,
@@ -39,8 +43,9 @@ fn may_name(from: &Source, to: &[String]) -> bool {
         (Floor::Adapter, to) => to <= Floor::Ports,
         (Floor::CommandLine, Floor::Adapter) => {
             let part = from.module.get(1).map_or("", String::as_str);
-            let error = to.last().is_some_and(|name| name.ends_with("Error"));
-            part == "wire" || (part.starts_with("failure") && error)
+            let named = to.last().map_or("", String::as_str);
+            let error = part.starts_with("failure") && named.ends_with("Error");
+            part == "wire" || error || QUESTIONS.contains(&named)
         }
         (_, Floor::Adapter) => false,
         (from, to) => to <= from,

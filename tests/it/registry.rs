@@ -256,10 +256,7 @@ async fn faults_that_pass_do_not_fail_an_upload() {
 async fn a_body_that_is_refused_early_is_sent_in_smaller_pieces() {
     for then in [Then::Swallow, Then::Reset] {
         let registry = Registry::distribution().start();
-        let too_large = match Fault::status(413) {
-            Fault::Answer(answer) => answer,
-            _ => unreachable!(),
-        };
+        let Fault::Answer(too_large) = Fault::status(413) else { unreachable!() };
         registry.script(Match::method("PATCH"), Fault::Early(too_large, then));
         let client = Setting::anonymous(&registry).client();
         let bytes = content(20 << 20);

@@ -30,7 +30,9 @@ pub(in crate::cli) enum LocalError {
 pub(super) fn explain(error: &LocalError) -> Failure {
     let of = |class, code| Failure::new(class, code, error.to_string()).chain(error);
     match error {
-        LocalError::Runtime { .. } => of(Class::Mixed, "RUNTIME").say("Look at the limits of this user: ulimit -a"),
+        LocalError::Runtime { .. } => {
+            of(Class::Mixed, "RUNTIME").say("Look at the limits of this user: ulimit -a")
+        }
         LocalError::Stdout { .. } => of(Class::Mixed, "STDOUT")
             .say("What was pushed is in the registry all the same; run again to see the references"),
         LocalError::Cancelled => of(Class::Interrupted, "CANCELLED"),

@@ -436,7 +436,14 @@ fn what_fails_on_this_machine_is_explained() {
         [
             LocalError::Runtime { source: denied() },
             LocalError::Stdout { source: full() },
-            LocalError::NotJoined { part: "pushing" },
+            LocalError::CaFile { path: "ca.pem".into(), source: denied() },
+            LocalError::NotCertificates {
+                path: "ca.pem".into(),
+                reason: "it has no PEM certificate in it".into(),
+            },
+            LocalError::ClusterLoginElsewhere { registry: "ghcr.io".into() },
+            LocalError::ClusterLoginInsecure { registry: "gitea.lab.example:8443".into() },
+            LocalError::NoOwner,
         ],
         None,
     );

@@ -59,15 +59,11 @@ fn given(login: &Given, target: &Target) -> Result<Found, Fault> {
         None => Identity::Bearer(login.secret.clone()),
         Some(username) => Identity::Password { username: username.clone(), password: login.secret.clone() },
     };
-    let credential = Credential {
-        origin: target.origin.clone(),
-        identity,
-        source: login.given_by.to_owned(),
-        second: None,
-    };
+    let credential =
+        Credential { origin: target.origin.clone(), identity, source: login.by.to_owned(), second: None };
     Ok(Found {
         keychain: Arc::new(credential::Given::new(credential)?),
-        source: AuthSource::Given { by: login.given_by, kind: login.kind },
+        source: AuthSource::Given { by: login.by, kind: login.kind },
         username: login.username.clone(),
     })
 }

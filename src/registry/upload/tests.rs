@@ -309,10 +309,10 @@ impl Model {
                 None => answered(404),
             },
             Action::Commit { carried, .. } => self.commit(*carried),
-            Action::Ask => match self.stored {
-                true => Event::Answered(Reply { status: 200, length: Some(self.size), ..Reply::default() }),
-                false => answered(404),
-            },
+            Action::Ask if self.stored => {
+                Event::Answered(Reply { status: 200, length: Some(self.size), ..Reply::default() })
+            }
+            Action::Ask => answered(404),
             Action::Close { .. } => match self.session.take() {
                 Some(_) => answered(204),
                 None => answered(404),

@@ -122,8 +122,8 @@ fn the_exit_code_is_the_class_of_what_failed() {
 
 #[test]
 fn a_run_that_cannot_go_on_has_the_code_of_its_fault() {
-    let fault = Ended::Fault(LocalError::NotJoined { part: "x" }.into());
-    assert_eq!(code(fault, None), 1);
+    let fault = Ended::Fault(LocalError::NoOwner.into());
+    assert_eq!(code(fault, None), 2);
     let fault = Ended::Fault(SourceError::NothingFound { path: ".".into(), skipped: Vec::new() }.into());
     assert_eq!(code(fault, None), 3);
 }
@@ -160,10 +160,10 @@ fn a_closed_stdout_fails_nothing_and_a_full_one_does() {
 
 #[test]
 fn the_json_of_a_run_that_could_not_go_on_says_why() {
-    let fault = Ended::Fault(LocalError::NotJoined { part: "x" }.into());
+    let fault = Ended::Fault(LocalError::NoOwner.into());
     let (code, out, _) = concluded(fault, None, Output::Json);
     let document: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(document["exitCode"], code);
-    assert_eq!(document["error"]["code"], "NOT_IN_THIS_BUILD");
+    assert_eq!(document["error"]["code"], "NO_OWNER");
     assert_eq!(document["images"], serde_json::json!([]));
 }
