@@ -3,7 +3,7 @@ CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo check lint setup test
+.PHONY: help build install demo check lint setup test cluster
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -32,3 +32,6 @@ setup: ## installs and builds the servers that `make test` starts
 
 test: setup ## everything, against real servers too
 	$(CARGO) test --locked
+
+cluster: setup ## a cluster of the tests' own servers to try the program on, until Enter
+	$(CARGO) test --locked --test e2e -- hold

@@ -51,7 +51,6 @@ fn demonstrate() -> Result<()> {
     println!("  make install");
     println!("  idpbuilder-push myapp:dev           an image of the local Docker or Podman");
     println!("  idpbuilder-push ./image.tar         or an archive, or a folder of them");
-    println!("  idpbuilder-push doctor              when something is in the way");
     Ok(())
 }
 

@@ -151,7 +151,7 @@ fn naming(
     let owner = match names.owner.or_else(|| target.path.clone()) {
         Some(owner) => Owner::Named(owner),
         None => match (dialect, login.username.clone().or_else(|| target.owner())) {
-            (Dialect::Gitea, Some(user)) => Owner::Named(user),
+            (Dialect::Gitea, Some(user)) => Owner::User(user),
             // Gitea has no repositories without an owner.
             (Dialect::Gitea, None) => return Err(LocalError::NoOwner.into()),
             (Dialect::Spec, _) => Owner::None,

@@ -10,8 +10,10 @@ pub struct RegistryHost(pub String);
 /// Who owns repositories below the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// Given by `--owner`, by the user name, or by the path of `--registry HOST/PATH`.
+    /// Given by `--owner` or by the path of `--registry HOST/PATH`.
     Named(String),
+    /// The user name of the login. That it is written in lower case is a matter of course.
+    User(String),
     /// Only the cluster knows it; shown as `<owner>` by `list`.
     Unknown,
     /// Repositories stand below the registry itself.
@@ -190,6 +192,7 @@ impl Naming {
         match &self.owner {
             Owner::None => name.to_owned(),
             Owner::Unknown => format!("owner/{name}"),
+            Owner::User(owner) => format!("{}/{name}", owner.to_lowercase()),
             Owner::Named(owner) => {
                 let lower = owner.to_lowercase();
                 if lower != *owner {

@@ -21,6 +21,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 type Case = (&'static str, fn(&Servers) -> anyhow::Result<()>);
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("hold") {
+        return hold();
+    }
     // Started by the first trial, so that `--list` starts nothing; stopped when the last trial has let go.
     let servers = Arc::new(OnceLock::new());
     let trials = cases::all().map(|case| trial(case, &servers)).collect();
@@ -35,4 +38,21 @@ fn trial((name, case): Case, servers: &Arc<OnceLock<Result<Servers, String>>>) -
             started.as_ref().map_err(|error| Failed::from(format!("the servers did not start: {error}")))?;
         case(servers).map_err(|error| Failed::from(format!("{error:#}")))
     })
+}
+
+/// A cluster to try the program on by hand, until standard input ends.
+fn hold() -> ExitCode {
+    let settings = kit::IngressSettings { port: Some(8443), ..kit::IngressSettings::default() };
+    let servers = match Servers::start_behind(&settings) {
+        Ok(servers) => servers,
+        Err(error) => {
+            eprintln!("the servers did not start: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("export KUBECONFIG={}", servers.api.kubeconfig().display());
+    println!("export DOCKER_HOST={}", servers.docker.host());
+    println!("The cluster is there until this ends: Enter or Ctrl-D stops it.");
+    std::io::stdin().read_line(&mut String::new()).ok();
+    ExitCode::SUCCESS
 }

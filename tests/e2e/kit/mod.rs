@@ -43,6 +43,11 @@ pub(crate) struct Servers {
 
 impl Servers {
     pub(crate) fn start() -> Result<Self> {
+        Self::start_behind(&IngressSettings::default())
+    }
+
+    /// With the ingress as it is said: for whoever wants to try the program by hand.
+    pub(crate) fn start_behind(ingress: &IngressSettings) -> Result<Self> {
         let (gitea, api, docker, distribution) = thread::scope(|scope| {
             let gitea = scope.spawn(Gitea::start);
             let api = scope.spawn(KubeApi::start);
@@ -54,7 +59,7 @@ impl Servers {
         let gitea = gitea.map_err(panicked)??;
         let (api, docker, distribution) =
             (api.map_err(panicked)??, docker.map_err(panicked)??, distribution?);
-        let ingress = Ingress::start(gitea.port, &IngressSettings::default())?;
+        let ingress = Ingress::start(gitea.port, ingress)?;
         objects::describe_cluster(&api, &gitea, &ingress)?;
         Ok(Self { ingress, gitea, api, docker, distribution })
     }
