@@ -1,0 +1,28 @@
+use bytes::Bytes;
+
+use crate::oci::Digest;
+use crate::pack::Form;
+
+/// A layer as it was packed before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Of the packed bytes.
+    pub digest: Digest,
+    /// Of the packed bytes, in bytes.
+    pub size: u64,
+}
+
+/// Remembers what packing made, so that a layer that the registry has already is not even read. What it
+/// says is never believed without the registry: a wrong entry costs time, not correctness. It fails
+/// silently: what cannot be read is not remembered, what cannot be written is forgotten.
+pub trait PackIndex: Send + Sync {
+    /// What the layer with this `diff_id` became in this form, by the same encoder.
+    fn packed(&self, diff_id: &Digest, form: Form) -> Option<Remembered>;
+
+    fn keep_packed(&self, diff_id: &Digest, form: Form, packed: &Remembered);
+
+    /// The configuration with this digest, checked.
+    fn config(&self, digest: &Digest) -> Option<Bytes>;
+
+    fn keep_config(&self, config: &Bytes);
+}
