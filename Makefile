@@ -3,7 +3,7 @@ CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo check lint setup test cluster
+.PHONY: help build install demo check lint audit setup test cluster
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,12 @@ lint: ## formatting, clippy, documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --lib --quiet
+
+audit: ## licences, sources and unused dependencies; installs the two tools that look
+	command -v cargo-machete >/dev/null || $(CARGO) install --locked --quiet cargo-machete
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked --quiet cargo-deny
+	$(CARGO) machete
+	$(CARGO) deny --all-features check bans licenses sources
 
 check: lint ## all that needs no real server
 	$(CARGO) test --locked --lib --bins --test it
