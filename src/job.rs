@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crate::content::SpoolDir;
 use crate::oci::Platform;
 use crate::plan::{Naming, PlanError};
-use crate::port::{RegistryError, RegistryReader, RegistryWriter, Source, SourceError};
+use crate::port::{PackIndex, RegistryError, RegistryReader, RegistryWriter, Source, SourceError};
 
 /// What is to be done: values that were parsed and checked, no flags.
 #[derive(Debug, Clone)]
@@ -79,6 +79,8 @@ pub struct World {
     pub sources: Vec<Arc<dyn Source>>,
     pub reader: Arc<dyn RegistryReader>,
     pub writer: Arc<dyn RegistryWriter>,
+    /// What packing made before.
+    pub index: Arc<dyn PackIndex>,
     /// Where packed layers go until they are sent.
     pub spools: SpoolDir,
 }

@@ -34,7 +34,7 @@
 //! | 3 | [`run`], [`discover`], [`plan`], [`push`], [`report`] | the steps, and [`Job`] and [`World`], what they are told |
 //! | 2 | [`port`], [`event`], [`outcome`] | what the steps need from the world, and what they tell it |
 //! | 1 | [`oci`], [`content`], [`pack`] | values of the spec, ranges of files, bytes in and packed bytes out; no network |
-//! | adapters | [`source`], [`registry`], [`credential`], [`cluster`] | import `port`, `event` and floor 1; never a step, never each other |
+//! | adapters | [`source`], [`registry`], [`credential`], [`cluster`], [`cache`] | import `port`, `event` and floor 1; never a step, never each other |
 //!
 //! A new place where images live is a new file in `source`, never an `if` in a step. The engine does
 //! not know that Kubernetes exists: `cluster` answers where the registry is, how it is trusted and who
@@ -45,6 +45,7 @@
 //! Without the feature `cli` the crate has no flags, terminal or environment. Fill a [`Job`] and a
 //! [`World`], watch [`event::Events`] if you like, and call [`run`].
 
+pub mod cache;
 pub mod cluster;
 pub mod content;
 pub mod credential;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::oci::{Digest, MediaType, Platform};
+use crate::oci::{ComposeError, Digest, MediaType, Platform};
 use crate::port::{RegistryError, SourceError, SourceName};
 
 /// Why one image was not pushed. The others go on.
@@ -15,8 +15,8 @@ pub enum ImageError {
     #[error("could not pack layer {diff_id}")]
     Pack { diff_id: Digest, source: crate::pack::PackError },
     /// The layers do not make a manifest.
-    #[error("could not make a manifest: {reason}")]
-    Compose { reason: String },
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
     /// The source gave no image.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -22,8 +22,11 @@ fn planned(image: &PlannedImage, plan: &PushPlan) -> ImageOutcome {
         },
         size: image.size,
         layers: LayerCounts {
-            total: image.layers.len(),
-            existing: image.layers.iter().filter(present).count(),
+            total: image.layer_count,
+            existing: match image.fate {
+                Fate::Exists => image.layer_count,
+                _ => image.layers.iter().filter(present).count(),
+            },
             ..LayerCounts::default()
         },
         ..ImageOutcome::of(image.source.clone())

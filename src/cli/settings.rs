@@ -97,6 +97,14 @@ pub(super) struct Transfer {
     pub(super) retry_max_wait: Duration,
     pub(super) stall_timeout: Duration,
     pub(super) tmp_dir: Option<PathBuf>,
+    pub(super) cache: Cache,
+}
+
+/// Whether what packing made before is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cache {
+    Used,
+    Off,
 }
 
 /// Something that the user should know before the run.
@@ -251,6 +259,7 @@ fn transfer(args: TransferArgs) -> Transfer {
         retry_max_wait: args.retry_max_wait,
         stall_timeout: args.stall_timeout,
         tmp_dir: args.tmp_dir,
+        cache: if args.no_cache { Cache::Off } else { Cache::Used },
     }
 }
 

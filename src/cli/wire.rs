@@ -1,6 +1,7 @@
 //! Where steps and adapters are joined: nothing else in the command line makes an adapter.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -13,13 +14,14 @@ mod trust;
 use super::environment::Environment;
 use super::facts::{AuthFacts, ClusterFacts, Facts, RegistryFacts};
 use super::failure::{Fault, LocalError};
-use super::settings::{Links, Search, Settings, Tls};
+use super::settings::{Cache, Links, Search, Settings, Tls};
 use super::usage::UsageError;
+use crate::cache::{CacheFolder, NoCache};
 use crate::content::{FilePool, SpoolDir};
 use crate::event::Events;
 use crate::job::{Job, Limits, Selection, World};
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
-use crate::port::Source;
+use crate::port::{PackIndex, Source};
 use crate::registry::{
     Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustedRealm,
 };
@@ -64,9 +66,11 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
         (false, None) => client.ask_dialect().await?,
     };
     let job = job(settings, &target, naming(settings, &target, (&login, dialect))?);
-    let spools = spools(settings, around.environment);
+    let spools = spools(settings.transfer.tmp_dir.as_ref(), around.environment);
     let places = places(&settings.search, around.environment, (spools.clone(), &job.selection))?;
+    let index = index(settings, around.environment);
     let world = World {
+        index,
         sources: opened(&settings.search, &places),
         reader: Arc::clone(&client) as Arc<_>,
         writer: client,
@@ -188,7 +192,7 @@ fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {
 /// # Errors
 /// When patterns for file names are too many or too large together.
 pub(super) fn sources(search: &Search, environment: &Environment) -> Result<Vec<Arc<dyn Source>>, Fault> {
-    let places = places(search, environment, (cache(environment), &Selection::Present))?;
+    let places = places(search, environment, (spools(None, environment), &Selection::Present))?;
     Ok(opened(search, &places))
 }
 
@@ -235,14 +239,23 @@ fn globs(globs: &[Glob]) -> Result<GlobSet, UsageError> {
     builder.build().map_err(|source| UsageError::Glob { pattern: pattern(), source })
 }
 
-fn spools(settings: &Settings, environment: &Environment) -> SpoolDir {
-    settings.transfer.tmp_dir.clone().map_or_else(|| cache(environment), SpoolDir::new)
+/// Not the folder for temporary files, since that is memory on many machines.
+fn spools(given: Option<&PathBuf>, environment: &Environment) -> SpoolDir {
+    let folder = given.cloned().or_else(|| cache(environment));
+    SpoolDir::new(folder.unwrap_or_else(|| "/var/tmp".into()))
 }
 
-/// The cache folder, since the folder for temporary files is memory on many machines.
-fn cache(environment: &Environment) -> SpoolDir {
+fn index(settings: &Settings, environment: &Environment) -> Arc<dyn PackIndex> {
+    match cache(environment).filter(|_| settings.transfer.cache == Cache::Used) {
+        Some(folder) => Arc::new(CacheFolder::new(folder)),
+        None => Arc::new(NoCache),
+    }
+}
+
+/// The user's own folder for what can be made again. Without a home there is none.
+fn cache(environment: &Environment) -> Option<PathBuf> {
     use etcetera::BaseStrategy as _;
-    let folder = etcetera::base_strategy::choose_native_strategy().ok().map(|native| native.cache_dir());
-    let folder = folder.filter(|_| environment.home.is_some());
-    SpoolDir::new(folder.map_or_else(|| "/var/tmp".into(), |folder| folder.join("idpbuilder-push")))
+    environment.home.as_ref()?;
+    let native = etcetera::base_strategy::choose_native_strategy().ok()?;
+    Some(native.cache_dir().join("idpbuilder-push"))
 }

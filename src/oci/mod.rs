@@ -3,6 +3,7 @@
 //! Everything here is parsed at the door. Inside, a `Digest`, a `Repository` or a `Tag` exists only if
 //! it is valid, and a `Manifest` keeps the bytes that its digest was computed from.
 
+mod compose;
 mod docker;
 mod hash;
 mod json;
@@ -10,6 +11,7 @@ mod manifest;
 mod name;
 mod platform;
 
+pub use compose::{ComposeError, compose};
 pub use docker::{DockerSave, SavedImage};
 pub use hash::{Hasher, UnsupportedDigest, sha256};
 pub use json::{JSON_LIMIT, JsonError, strict_json};

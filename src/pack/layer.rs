@@ -26,7 +26,19 @@ pub enum Form {
 }
 
 impl Form {
-    fn media_type(self) -> MediaType {
+    /// What the same layer becomes the same bytes under, on every machine; with the encoder's version, so
+    /// that an entry of another encoder is none. `None` where the bytes stay as they are.
+    #[must_use]
+    pub fn cache_key(self) -> Option<&'static str> {
+        match self {
+            Self::Gzip => Some("gzip-1-128k-libdeflate-1.26"),
+            Self::AsIs(_) => None,
+        }
+    }
+
+    /// What a manifest calls it.
+    #[must_use]
+    pub fn media_type(self) -> MediaType {
         match self {
             Self::Gzip | Self::AsIs(Encoding::Gzip) => MediaType::ImageLayerGzip,
             Self::AsIs(Encoding::Zstd) => MediaType::ImageLayerZstd,
@@ -205,6 +217,17 @@ mod tests {
         assert_eq!(*packed.descriptor.digest(), sha256(&bytes));
         assert_eq!(packed.descriptor.size(), bytes.len() as u64);
         assert_eq!(*packed.descriptor.media_type(), MediaType::ImageLayerGzip);
+    }
+
+    /// Another digest means that the encoder has changed: then `cache_key` has to change with it.
+    #[test]
+    fn the_packed_bytes_are_the_same_on_every_machine() {
+        let text: Vec<u8> = (0_u32..40_000).flat_map(|line| format!("{line}\n").into_bytes()).collect();
+        let packed = packed(&text, Form::Gzip).unwrap();
+        assert_eq!(
+            packed.descriptor.digest().as_ref(),
+            "sha256:eed93019fe8d49eb9add19f0a923a518fe0491c775d8018cf9e3adbfddf9bc0e"
+        );
     }
 
     #[test]

@@ -2,20 +2,20 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use super::foresight::{Foresight, config_descriptor};
 use super::steps::{
     Action, BlobContent, Fate, LayerSlot, ManifestForm, PlannedImage, PushPlan, Step, StepId,
 };
 use super::{Presence, Target};
 use crate::content::Blob;
-use crate::job::Compression;
-use crate::oci::{Descriptor, Digest, MediaType, Repository, sha256};
+use crate::oci::{Descriptor, Digest, Repository};
 use crate::pack::{Encoding, Form, Unpacked};
 use crate::port::{Content, FoundImage, ImageTree, Layer};
 
 /// Builds the steps of all images, children first and each blob once for (repository, digest).
 pub(super) struct Graph {
     plan: PushPlan,
-    compression: Compression,
+    foresight: Foresight,
     packs: HashMap<(Digest, Form), StepId>,
     blobs: HashMap<(Repository, Digest), StepId>,
     packed_blobs: HashMap<(Repository, StepId), StepId>,
@@ -34,10 +34,10 @@ struct Tally {
 }
 
 impl Graph {
-    pub(super) fn new(compression: Compression, presence: HashMap<(Repository, Digest), Presence>) -> Self {
+    pub(super) fn new(foresight: Foresight, presence: HashMap<(Repository, Digest), Presence>) -> Self {
         Self {
             plan: PushPlan::default(),
-            compression,
+            foresight,
             packs: HashMap::new(),
             blobs: HashMap::new(),
             packed_blobs: HashMap::new(),
@@ -52,14 +52,16 @@ impl Graph {
 
     /// An image that needs no steps: there already, or refused.
     pub(super) fn settled(&mut self, image: &FoundImage, target: Target, fate: Fate) {
-        let descriptor = exact(image, self.compression).map(|tree| tree.manifest.descriptor().clone());
+        let descriptor = self.foresight.manifest(image).map(|manifest| manifest.descriptor().clone());
+        let (size, layer_count) = self.foresight.weight(image);
         self.plan.images.push(PlannedImage {
             source: image.source.clone(),
             target,
             platforms: image.platforms.clone(),
             fate,
             descriptor,
-            size: 0,
+            size,
+            layer_count,
             layers: Vec::new(),
             blobs: Vec::new(),
         });
@@ -69,12 +71,11 @@ impl Graph {
     pub(super) fn add(&mut self, image: &FoundImage, target: Target, current: Option<Digest>) {
         let mut tally = Tally { current: current.clone(), ..Tally::default() };
         let repository = target.repository.clone();
-        let (manifest, descriptor) = match (exact(image, self.compression), &image.content) {
-            (Some(tree), _) => {
-                (self.tree(tree, &repository, &mut tally), Some(tree.manifest.descriptor().clone()))
-            }
+        let descriptor = self.foresight.manifest(image).map(|manifest| manifest.descriptor().clone());
+        let manifest = match (self.foresight.exact(image), &image.content) {
+            (Some(tree), _) => self.tree(tree, &repository, &mut tally),
             (None, Content::Unpacked { config, layers, .. }) => {
-                (self.unpacked(config, layers, &repository, &mut tally), None)
+                self.unpacked(config, layers, &repository, &mut tally)
             }
             (None, Content::Exact(_)) => return,
         };
@@ -87,6 +88,7 @@ impl Graph {
             fate: Fate::Push { tag },
             descriptor,
             size: tally.size,
+            layer_count: tally.layers.len(),
             layers: tally.layers,
             blobs: tally.blobs,
         });
@@ -131,7 +133,10 @@ impl Graph {
         let mut slots = Vec::new();
         for layer in layers {
             let (step, slot) = self.layer(repository, layer);
-            tally.size += layer.blob.len();
+            tally.size += match &slot {
+                LayerSlot::Known(descriptor) => descriptor.size(),
+                LayerSlot::Packed(_) => layer.blob.len(),
+            };
             tally.blobs.push(step);
             tally.layers.push(step);
             needs.push(step);
@@ -143,16 +148,12 @@ impl Graph {
     }
 
     fn layer(&mut self, repository: &Repository, layer: &Layer) -> (StepId, LayerSlot) {
-        let form = match (layer.encoding, self.compression) {
-            (Encoding::Tar, Compression::Gzip) => Form::Gzip,
-            (Encoding::Tar, Compression::None) => {
-                let descriptor =
-                    Descriptor::new(MediaType::ImageLayer, layer.blob.len(), layer.diff_id.clone());
-                let step = self.known_blob(repository, &descriptor, &layer.blob);
-                return (step, LayerSlot::Known(Box::new(descriptor)));
-            }
-            (encoding, _) => Form::AsIs(encoding),
-        };
+        let form = self.foresight.form(layer);
+        if let Some(descriptor) = self.foresight.layer(layer)
+            && let Some(step) = self.foreseen_blob(repository, &descriptor, layer)
+        {
+            return (step, LayerSlot::Known(Box::new(descriptor)));
+        }
         let pack = self.pack_step(layer, form);
         let key = (repository.clone(), pack);
         let step = if let Some(step) = self.packed_blobs.get(&key) {
@@ -164,6 +165,32 @@ impl Graph {
             step
         };
         (step, LayerSlot::Packed(pack))
+    }
+
+    /// A layer whose digest is known without reading it. One that the registry lacks has to be packed
+    /// after all, and that is a step of its own.
+    fn foreseen_blob(
+        &mut self,
+        repository: &Repository,
+        descriptor: &Descriptor,
+        layer: &Layer,
+    ) -> Option<StepId> {
+        let form = self.foresight.form(layer);
+        if form == Form::AsIs(Encoding::Tar) {
+            return Some(self.known_blob(repository, descriptor, &layer.blob));
+        }
+        let key = (repository.clone(), descriptor.digest().clone());
+        if self.presence.get(&key) != Some(&Presence::Present) {
+            return None;
+        }
+        if let Some(step) = self.blobs.get(&key) {
+            return Some(*step);
+        }
+        let layer = Unpacked { blob: layer.blob.clone(), diff_id: layer.diff_id.clone() };
+        let content = BlobContent::Remembered { descriptor: Box::new(descriptor.clone()), layer, form };
+        let step = self.push_step(Vec::new(), Action::Blob { repository: repository.clone(), content });
+        self.blobs.insert(key, step);
+        Some(step)
     }
 
     fn pack_step(&mut self, layer: &Layer, form: Form) -> StepId {
@@ -194,19 +221,4 @@ impl Graph {
         self.plan.steps.push(Step { needs, action, image: self.plan.images.len() });
         id
     }
-}
-
-/// The image byte for byte, where it goes up so.
-pub(super) fn exact(image: &FoundImage, compression: Compression) -> Option<&ImageTree> {
-    match (&image.content, compression) {
-        (Content::Exact(tree), _) | (Content::Unpacked { exact: Some(tree), .. }, Compression::None) => {
-            Some(tree)
-        }
-        (Content::Unpacked { .. }, _) => None,
-    }
-}
-
-/// The descriptor of a packed image's configuration.
-pub(super) fn config_descriptor(config: &Bytes) -> Descriptor {
-    Descriptor::new(MediaType::ImageConfig, config.len() as u64, sha256(config))
 }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 mod decide;
+mod foresight;
 mod graph;
 mod naming;
 mod steps;
@@ -24,7 +25,8 @@ use crate::job::{Existing, Job, World};
 use crate::oci::{Descriptor, Digest};
 use crate::port::{FoundImage, RegistryError};
 use crate::report::ImageError;
-use graph::{Graph, exact};
+use foresight::Foresight;
+use graph::Graph;
 
 /// Why no plan can be made.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,7 @@ pub async fn plan(
     world: &World,
     events: &Events,
 ) -> Result<PushPlan, PlanError> {
+    let foresight = Foresight { compression: job.compression, index: Arc::clone(&world.index) };
     let addressed = address(found, job, events)?;
     let jobs = job.limits.jobs.get();
     let targets: HashSet<Target> = addressed.iter().map(|a| a.target.clone()).collect();
@@ -60,20 +63,20 @@ pub async fn plan(
     let mut fates = Vec::new();
     for one in addressed {
         let answer = current.remove(&one.target).unwrap_or(Ok(None));
-        let standing = standing(&one, answer, job)?;
+        let standing = standing(&one, answer, job, &foresight)?;
         fates.push((one, standing));
     }
     let wanted = fates
         .iter()
         .filter(|(_, standing)| matches!(standing, Standing::Differs(_)))
         .flat_map(|(one, _)| {
-            let digests = survey::known_digests(&one.image, job.compression);
+            let digests = survey::known_digests(&one.image, &foresight);
             digests.into_iter().map(|digest| (one.target.repository.clone(), digest))
         })
         .filter(|_| job.existing == Existing::Skip)
         .collect();
     let presence = survey::blobs(wanted, world, jobs).await?;
-    let plan = assemble(fates, Graph::new(job.compression, presence));
+    let plan = assemble(fates, Graph::new(foresight, presence));
     announce(&plan, events);
     Ok(plan)
 }
@@ -133,15 +136,18 @@ fn standing(
     one: &Addressed,
     answer: Result<Option<Descriptor>, RegistryError>,
     job: &Job,
+    foresight: &Foresight,
 ) -> Result<Standing, PlanError> {
     let current = match answer {
         Ok(current) => current,
         Err(error @ RegistryError::Refused { .. }) => return Ok(Standing::Refused(error)),
         Err(error) => return Err(error.into()),
     };
-    let wanted = exact(&one.image, job.compression).map(|tree| tree.manifest.digest());
+    let wanted = foresight.manifest(&one.image).map(|manifest| manifest.digest().clone());
     Ok(match &current {
-        Some(there) if Some(there.digest()) == wanted && job.existing == Existing::Skip => Standing::Same,
+        Some(there) if Some(there.digest()) == wanted.as_ref() && job.existing == Existing::Skip => {
+            Standing::Same
+        }
         _ if job.existing == Existing::Replace => Standing::Differs(None),
         _ => Standing::Differs(current.map(|there| there.digest().clone())),
     })

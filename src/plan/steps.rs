@@ -26,7 +26,11 @@ impl Step {
     pub fn is_known_present(&self) -> bool {
         matches!(
             self.action,
-            Action::Blob { content: BlobContent::Known { presence: Some(Presence::Present), .. }, .. }
+            Action::Blob {
+                content: BlobContent::Known { presence: Some(Presence::Present), .. }
+                    | BlobContent::Remembered { .. },
+                ..
+            }
         )
     }
 }
@@ -60,6 +64,8 @@ pub enum Action {
 pub enum BlobContent {
     /// `presence` is what the survey heard; absent when it did not ask.
     Known { digest: Digest, blob: Blob, presence: Option<Presence> },
+    /// A layer that was packed before, and that the registry has. It is read only if it is gone after all.
+    Remembered { descriptor: Box<Descriptor>, layer: Unpacked, form: Form },
     /// What a pack step leaves.
     Packed(StepId),
 }
@@ -90,6 +96,7 @@ pub struct PlannedImage {
     /// Bytes of configuration, layers and manifests as far as they are known; unpacked layers count
     /// with their unpacked size.
     pub size: u64,
+    pub layer_count: usize,
     /// Steps of its layers, in order; a configuration is none.
     pub layers: Vec<StepId>,
     /// All blob steps, configurations included.
@@ -134,7 +141,8 @@ impl PushPlan {
         for step in &self.steps {
             let Action::Blob { content, .. } = &step.action else { continue };
             match content {
-                BlobContent::Known { .. } if step.is_known_present() => {}
+                BlobContent::Known { .. } | BlobContent::Remembered { .. } if step.is_known_present() => {}
+                BlobContent::Remembered { .. } => {}
                 BlobContent::Known { blob, .. } => {
                     outstanding.blobs += 1;
                     outstanding.bytes += blob.len();

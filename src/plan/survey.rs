@@ -2,11 +2,11 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::graph::{config_descriptor, exact};
+use super::foresight::{Foresight, config_descriptor};
 use super::{Presence, Target};
-use crate::job::{Compression, World};
+use crate::job::World;
 use crate::oci::{Descriptor, Digest, Repository};
-use crate::port::{Content, Encoding, FoundImage, ImageTree, ManifestName, RegistryError};
+use crate::port::{Content, FoundImage, ImageTree, ManifestName, RegistryError};
 
 /// What every target tag points to now.
 pub(super) async fn manifests(
@@ -45,18 +45,15 @@ pub(super) async fn blobs(
 }
 
 /// The blobs of an image whose digests are known before anything is packed.
-pub(super) fn known_digests(image: &FoundImage, compression: Compression) -> Vec<Digest> {
-    if let Some(tree) = exact(image, compression) {
+pub(super) fn known_digests(image: &FoundImage, foresight: &Foresight) -> Vec<Digest> {
+    if let Some(tree) = foresight.exact(image) {
         let mut digests = Vec::new();
         collect(tree, &mut digests);
         return digests;
     }
     let Content::Unpacked { config, layers, .. } = &image.content else { return Vec::new() };
     let mut digests = vec![config_descriptor(config).digest().clone()];
-    if compression == Compression::None {
-        let raw = layers.iter().filter(|layer| layer.encoding == Encoding::Tar);
-        digests.extend(raw.map(|layer| layer.diff_id.clone()));
-    }
+    digests.extend(layers.iter().filter_map(|layer| Some(foresight.layer(layer)?.digest().clone())));
     digests
 }
 

@@ -12,9 +12,9 @@ pub struct Remembered {
     pub size: u64,
 }
 
-/// Remembers what packing made, so that a layer that the registry has already is not even read. What it
-/// says is never believed without the registry: a wrong entry costs time, not correctness. It fails
-/// silently: what cannot be read is not remembered, what cannot be written is forgotten.
+/// Remembers what packing made, so that a layer that the registry has already is not even read. Whether
+/// the registry has it is always the registry's word. It fails silently: what cannot be read or is damaged
+/// is not remembered, what cannot be written is forgotten.
 pub trait PackIndex: Send + Sync {
     /// What the layer with this `diff_id` became in this form, by the same encoder.
     fn packed(&self, diff_id: &Digest, form: Form) -> Option<Remembered>;

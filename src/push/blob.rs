@@ -1,8 +1,9 @@
 use super::schedule::Schedule;
-use super::step::{Counted, Done, Scene};
+use super::step::{Counted, Done, Scene, run_pack};
 use crate::content::Blob;
 use crate::event::{BlobOutcome, Event, Meter};
 use crate::oci::{Digest, Repository};
+use crate::pack::{Form, Unpacked};
 use crate::plan::{BlobContent, Decision, Presence, StepId, decide};
 use crate::port::{RegistryError, Stored, Upload};
 use crate::report::ImageError;
@@ -11,9 +12,17 @@ use crate::report::ImageError;
 pub(super) struct BlobTask {
     repository: Repository,
     digest: Digest,
-    blob: Blob,
+    size: u64,
+    bytes: Bytes,
     presence: Option<Presence>,
     elsewhere: Option<Repository>,
+}
+
+/// Where the bytes of a blob are.
+enum Bytes {
+    Ready(Blob),
+    /// A layer that was packed before: its packed bytes have to be made again.
+    ToPack(Unpacked, Form),
 }
 
 pub(super) fn prepare(
@@ -22,11 +31,18 @@ pub(super) fn prepare(
     schedule: &Schedule<'_>,
     id: StepId,
 ) -> Option<BlobTask> {
-    let (digest, blob, surveyed) = match content {
-        BlobContent::Known { digest, blob, presence } => (digest.clone(), blob.clone(), *presence),
+    let (digest, size, bytes, surveyed) = match content {
+        BlobContent::Known { digest, blob, presence } => {
+            (digest.clone(), blob.len(), Bytes::Ready(blob.clone()), *presence)
+        }
+        BlobContent::Remembered { descriptor, layer, form } => {
+            let bytes = Bytes::ToPack(layer.clone(), *form);
+            (descriptor.digest().clone(), descriptor.size(), bytes, Some(Presence::Present))
+        }
         BlobContent::Packed(pack) => {
             let packed = schedule.packed(*pack)?;
-            (packed.descriptor.digest().clone(), packed.blob.clone(), None)
+            let digest = packed.descriptor.digest().clone();
+            (digest, packed.blob.len(), Bytes::Ready(packed.blob.clone()), None)
         }
     };
     let presence = if schedule.is_stored(&digest, repository) {
@@ -35,7 +51,7 @@ pub(super) fn prepare(
         surveyed.filter(|_| !schedule.is_second_round(id))
     };
     let elsewhere = schedule.elsewhere(&digest, repository).cloned();
-    Some(BlobTask { repository: repository.clone(), digest, blob, presence, elsewhere })
+    Some(BlobTask { repository: repository.clone(), digest, size, bytes, presence, elsewhere })
 }
 
 pub(super) async fn run(
@@ -50,7 +66,7 @@ pub(super) async fn run(
         Decision::Upload => upload(task, None, scene, counted).await?,
     };
     counted.outcome = Some(outcome);
-    scene.events.emit(Event::BlobFinished { digest: digest.clone(), size: task.blob.len(), outcome });
+    scene.events.emit(Event::BlobFinished { digest: digest.clone(), size: task.size, outcome });
     Ok(Done::Blob { digest: digest.clone(), repository: task.repository.clone() })
 }
 
@@ -69,18 +85,22 @@ async fn upload(
     mount_from: Option<&Repository>,
     scene: Scene<'_>,
     counted: &mut Counted,
-) -> Result<BlobOutcome, RegistryError> {
+) -> Result<BlobOutcome, ImageError> {
+    let packed;
+    let blob = match &task.bytes {
+        Bytes::Ready(blob) => blob,
+        Bytes::ToPack(layer, form) => {
+            packed = run_pack(layer.clone(), *form, scene).await?;
+            &packed.blob
+        }
+    };
     let meter = Meter::default();
     let digest = &task.digest;
-    scene.events.emit(Event::BlobStarted {
-        digest: digest.clone(),
-        size: task.blob.len(),
-        meter: meter.clone(),
-    });
+    scene.events.emit(Event::BlobStarted { digest: digest.clone(), size: blob.len(), meter: meter.clone() });
     let upload = Upload {
         repository: &task.repository,
         digest,
-        blob: &task.blob,
+        blob,
         mount_from,
         meter: &meter,
         cancel: scene.cancel,
@@ -93,7 +113,7 @@ async fn upload(
         Ok(Stored::Mounted) => Ok(BlobOutcome::Mounted),
         Err(error) => {
             scene.events.emit(Event::BlobFailed { digest: digest.clone() });
-            Err(error)
+            Err(error.into())
         }
     }
 }

@@ -1,10 +1,7 @@
-use bytes::Bytes;
-use oci_spec::image::{ImageManifestBuilder, SCHEMA_VERSION};
-
 use super::schedule::Schedule;
 use super::step::{Counted, Done, Scene};
 use crate::event::Event;
-use crate::oci::{Descriptor, Digest, Manifest, MediaType, Repository};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, compose};
 use crate::plan::{LayerSlot, ManifestForm, Target};
 use crate::port::{ManifestName, RegistryError};
 use crate::report::ImageError;
@@ -38,24 +35,10 @@ pub(super) fn prepare(
                     LayerSlot::Packed(pack) => schedule.packed_descriptor(*pack).cloned(),
                 })
                 .collect();
-            compose((**config).clone(), layers?)
+            compose((**config).clone(), layers?).map_err(ImageError::from)
         }
     };
     Some(ManifestTask { repository: repository.clone(), manifest, current: current.cloned() })
-}
-
-/// An OCI image manifest of a configuration and its packed layers, always in the same bytes.
-fn compose(config: Descriptor, layers: Vec<Descriptor>) -> Result<Manifest, ImageError> {
-    let manifest = ImageManifestBuilder::default()
-        .schema_version(SCHEMA_VERSION)
-        .media_type(MediaType::ImageManifest)
-        .config(config)
-        .layers(layers)
-        .build()
-        .map_err(|error| ImageError::Compose { reason: error.to_string() })?;
-    let raw =
-        serde_json::to_vec(&manifest).map_err(|error| ImageError::Compose { reason: error.to_string() })?;
-    Manifest::from_bytes(Bytes::from(raw)).map_err(|error| ImageError::Compose { reason: error.to_string() })
 }
 
 /// Puts a manifest by its digest, unless its tag says that it is there.

@@ -98,6 +98,9 @@ impl<'a> Schedule<'a> {
     fn digest_of(&self, id: StepId) -> Option<Digest> {
         match &self.steps.get(id.0)?.action {
             Action::Blob { content: BlobContent::Known { digest, .. }, .. } => Some(digest.clone()),
+            Action::Blob { content: BlobContent::Remembered { descriptor, .. }, .. } => {
+                Some(descriptor.digest().clone())
+            }
             Action::Blob { content: BlobContent::Packed(pack), .. } => {
                 self.packed.get(pack).map(|packed| packed.descriptor.digest().clone())
             }

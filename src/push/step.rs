@@ -5,13 +5,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::schedule::{Ended, Schedule};
 use super::{blob, manifest};
-use crate::content::SpoolDir;
 use crate::event::{BlobOutcome, Event, Events, Meter};
 use crate::job::World;
 use crate::oci::{Digest, Manifest, Repository};
 use crate::pack::{Form, PackError, Packed, Unpacked, pack};
 use crate::plan::{Action, Step, StepId};
-use crate::port::RegistryError;
+use crate::port::{RegistryError, Remembered};
 use crate::report::ImageError;
 
 /// What a step leaves behind.
@@ -98,7 +97,7 @@ pub(super) async fn run(id: StepId, task: Option<Task>, scene: Scene<'_>) -> Fin
     Finished { id, ended, took: began.elapsed(), counted }
 }
 
-async fn run_pack(layer: Unpacked, form: Form, scene: Scene<'_>) -> Result<Packed, ImageError> {
+pub(super) async fn run_pack(layer: Unpacked, form: Form, scene: Scene<'_>) -> Result<Packed, ImageError> {
     let meter = Meter::default();
     let diff_id = layer.diff_id.clone();
     scene.events.emit(Event::PackStarted {
@@ -106,8 +105,8 @@ async fn run_pack(layer: Unpacked, form: Form, scene: Scene<'_>) -> Result<Packe
         size: layer.blob.len(),
         meter: meter.clone(),
     });
-    let (spools, cancel) = (scene.world.spools.clone(), scene.cancel.clone());
-    let packed = tokio::task::spawn_blocking(move || pack_watched(&layer, form, &spools, (&meter, &cancel)))
+    let (world, cancel) = (scene.world.clone(), scene.cancel.clone());
+    let packed = tokio::task::spawn_blocking(move || pack_watched(&layer, form, &world, (&meter, &cancel)))
         .await
         .unwrap_or(Err(PackError::Cancelled))
         .map_err(|source| ImageError::Pack { diff_id: diff_id.clone(), source })?;
@@ -119,11 +118,15 @@ async fn run_pack(layer: Unpacked, form: Form, scene: Scene<'_>) -> Result<Packe
 fn pack_watched(
     layer: &Unpacked,
     form: Form,
-    spools: &SpoolDir,
+    world: &World,
     (meter, cancel): (&Meter, &CancellationToken),
 ) -> Result<Packed, PackError> {
-    pack(layer, form, spools, &mut |bytes| {
+    let packed = pack(layer, form, &world.spools, &mut |bytes| {
         meter.advance(bytes);
         if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })
+    })?;
+    let descriptor = &packed.descriptor;
+    let remembered = Remembered { digest: descriptor.digest().clone(), size: descriptor.size() };
+    world.index.keep_packed(&layer.diff_id, form, &remembered);
+    Ok(packed)
 }

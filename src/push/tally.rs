@@ -65,7 +65,13 @@ impl<'a> Tally<'a> {
             progress.root = Some(manifest.descriptor().clone());
         }
         if let Some(slot) = self.steps.get_mut(finished.id.0) {
-            *slot = Some(finished.counted.clone());
+            let mut counted = finished.counted.clone();
+            // In a second round what was sent in the first is there already.
+            counted.outcome = match slot.as_ref().and_then(|before| before.outcome) {
+                Some(BlobOutcome::Uploaded) => Some(BlobOutcome::Uploaded),
+                _ => counted.outcome,
+            };
+            *slot = Some(counted);
         }
     }
 
@@ -135,7 +141,10 @@ impl<'a> Tally<'a> {
 
     /// A layer that another image of the run brought counts as existing here.
     fn layers(&self, index: usize, planned: &PlannedImage) -> LayerCounts {
-        let mut layers = LayerCounts { total: planned.layers.len(), ..LayerCounts::default() };
+        let mut layers = LayerCounts { total: planned.layer_count, ..LayerCounts::default() };
+        if matches!(planned.fate, Fate::Exists) {
+            layers.existing = planned.layer_count;
+        }
         for id in &planned.layers {
             let owned = self.plan.steps().get(id.0).is_some_and(|step| step.image == index);
             match self.step(*id).and_then(|step| step.outcome) {

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use crate::content::{Blob, SpoolDir};
 use crate::event::Events;
 use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, sha256};
-use crate::pack::Encoding;
+use crate::pack::{Encoding, Form};
 use crate::plan::{NameRules, Naming, Owner, PathPart, RegistryHost};
 use crate::port::{
-    Content, Found, FoundImage, ImageTree, Layer, ManifestName, Refusal, RegistryError, RegistryReader,
-    RegistryWriter, Source, SourceError, SourceName, Stored, Suggested, Upload,
+    Content, Found, FoundImage, ImageTree, Layer, ManifestName, PackIndex, Refusal, RegistryError,
+    RegistryReader, RegistryWriter, Remembered, Source, SourceError, SourceName, Stored, Suggested, Upload,
 };
 use crate::report::{PushReport, Status, Verdict};
 use crate::{Compression, Existing, Job, Limits, OnFailure, RunError, Selection, StopAfter, World};
@@ -208,7 +208,17 @@ async fn run(
     images: Vec<FoundImage>,
     job: &Job,
 ) -> Result<PushReport, RunError> {
+    run_with(registry, images, job, remembering()).await
+}
+
+async fn run_with(
+    registry: &Arc<MemoryRegistry>,
+    images: Vec<FoundImage>,
+    job: &Job,
+    index: Arc<dyn PackIndex>,
+) -> Result<PushReport, RunError> {
     let world = World {
+        index,
         sources: vec![Arc::new(Fixed(images))],
         reader: Arc::clone(registry) as _,
         writer: Arc::clone(registry) as _,
@@ -253,6 +263,81 @@ async fn a_second_push_sends_nothing_and_says_so() {
     assert!(report.images.iter().all(|image| matches!(image.status, Status::Exists)));
     assert_eq!((registry.count("upload"), registry.count("put")), (uploads, puts));
     assert_eq!(report.bytes_sent, 0);
+}
+
+#[derive(Default)]
+struct MemoryIndex(Mutex<HashMap<(Digest, Form), Remembered>>);
+
+impl PackIndex for MemoryIndex {
+    fn packed(&self, diff_id: &Digest, form: Form) -> Option<Remembered> {
+        self.0.lock().unwrap().get(&(diff_id.clone(), form)).cloned()
+    }
+    fn keep_packed(&self, diff_id: &Digest, form: Form, packed: &Remembered) {
+        self.0.lock().unwrap().insert((diff_id.clone(), form), packed.clone());
+    }
+    fn config(&self, _: &Digest) -> Option<Bytes> {
+        None
+    }
+    fn keep_config(&self, _: &Bytes) {}
+}
+
+fn remembering() -> Arc<dyn PackIndex> {
+    Arc::new(MemoryIndex::default())
+}
+
+/// The same image, whose layers cannot be read: their bytes are not those of their `diff_id`s.
+fn unreadable(image: FoundImage) -> FoundImage {
+    let Content::Unpacked { config, layers, exact } = image.content else { panic!("unpacked") };
+    let layers = layers.into_iter().map(|layer| Layer { blob: memory(b"unreadable"), ..layer }).collect();
+    FoundImage { content: Content::Unpacked { config, layers, exact }, ..image }
+}
+
+#[tokio::test]
+async fn an_image_that_was_packed_before_costs_one_request_and_no_reading() {
+    let (registry, index) = (Arc::new(MemoryRegistry::default()), remembering());
+    let image = saved("web:1", &[b"one", b"two"]);
+    run_with(&registry, vec![image.clone()], &job(), Arc::clone(&index)).await.unwrap();
+    let before = registry.log().len();
+    let report = run_with(&registry, vec![unreadable(image)], &job(), index).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Exists), "{report:?}");
+    assert_eq!(registry.log()[before..], ["head manifest o/web 1"]);
+    assert_eq!(report.images[0].layers.existing, 2);
+}
+
+#[tokio::test]
+async fn of_an_image_with_one_new_layer_only_that_is_read() {
+    let (registry, index) = (Arc::new(MemoryRegistry::default()), remembering());
+    run_with(&registry, vec![saved("web:1", &[b"one", b"two"])], &job(), Arc::clone(&index)).await.unwrap();
+    let mut next = unreadable(saved("web:1", &[b"one", b"two", b"three"]));
+    if let Content::Unpacked { layers, .. } = &mut next.content {
+        layers[2].blob = memory(b"three");
+    }
+    let report = run_with(&registry, vec![next], &job(), index).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");
+    let layers = report.images[0].layers;
+    assert_eq!((layers.uploaded, layers.existing), (1, 2));
+}
+
+#[tokio::test]
+async fn a_remembered_layer_that_the_registry_lacks_is_packed_again() {
+    let (elsewhere, index) = (Arc::new(MemoryRegistry::default()), remembering());
+    let image = saved("web:1", &[b"one", b"two"]);
+    run_with(&elsewhere, vec![image.clone()], &job(), Arc::clone(&index)).await.unwrap();
+    let registry = Arc::new(MemoryRegistry::default());
+    let report = run_with(&registry, vec![image], &job(), index).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");
+    assert_eq!(report.images[0].layers.uploaded, 2);
+}
+
+#[tokio::test]
+async fn a_remembered_layer_that_is_lost_in_between_is_packed_in_the_second_round() {
+    let (registry, index) = (Arc::new(MemoryRegistry::default()), remembering());
+    run_with(&registry, vec![saved("web:1", &[b"one", b"two"])], &job(), Arc::clone(&index)).await.unwrap();
+    let remembered = index.packed(&sha256(b"one"), Form::Gzip).unwrap();
+    registry.held.lock().unwrap().lose_once = Some(remembered.digest);
+    let report = run_with(&registry, vec![saved("web:1", &[b"one", b"new"])], &job(), index).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");
+    assert_eq!(report.images[0].layers.uploaded, 2);
 }
 
 #[tokio::test]

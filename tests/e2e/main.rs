@@ -41,6 +41,7 @@ fn trial((name, case): Case, servers: &Arc<OnceLock<Result<Servers, String>>>) -
 }
 
 /// A cluster to try the program on by hand, until standard input ends.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a conversation")]
 fn hold() -> ExitCode {
     let settings = kit::IngressSettings { port: Some(8443), ..kit::IngressSettings::default() };
     let servers = match Servers::start_behind(&settings) {

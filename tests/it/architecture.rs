@@ -7,7 +7,7 @@ use code::{Source, Token};
 const STEPS: &[&str] = &["discover", "plan", "push", "report", "job"];
 const PORTS: &[&str] = &["port", "event", "outcome"];
 const VALUES: &[&str] = &["oci", "content", "pack"];
-const ADAPTERS: &[&str] = &["source", "registry", "credential", "cluster"];
+const ADAPTERS: &[&str] = &["source", "registry", "credential", "cluster", "cache"];
 
 /// What adapters are asked with: plain values, which all of the command line may make.
 const QUESTIONS: &[&str] =

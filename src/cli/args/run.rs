@@ -100,4 +100,8 @@ pub(in crate::cli) struct TransferArgs {
     /// Folder for temporary files [default: the cache folder, else /var/tmp]
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) tmp_dir: Option<PathBuf>,
+
+    /// Pack every layer anew, and remember nothing of it
+    #[arg(long)]
+    pub(in crate::cli) no_cache: bool,
 }

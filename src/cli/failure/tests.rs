@@ -483,7 +483,7 @@ fn images_that_failed_are_explained() {
         pack(PackError::Compressor { block: 7 }),
         pack(PackError::Content(spool)),
         pack(PackError::Cancelled),
-        ImageError::Compose { reason: "two layers and one diff_id".into() },
+        ImageError::Compose(crate::oci::ComposeError { reason: "two layers and one diff_id".into() }),
     ];
     assert_snapshot!(with_scene(None, |scene| told(errors.iter().map(|error| one(error, scene)))));
 }

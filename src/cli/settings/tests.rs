@@ -66,7 +66,7 @@ fn without_flags_everything_comes_from_the_cluster() {
     assert_eq!(settings.place, Place::Cluster);
     assert_eq!(settings.tls, Tls::Known);
     assert_eq!(settings.login, Login::Auto);
-    assert_eq!(settings.cluster.login, crate::cluster::Login::Read);
+    assert_eq!(settings.cluster.login, ClusterLogin::Read);
     assert_eq!(settings.cluster.timeout, Duration::from_secs(10));
     assert_eq!(settings.compression, Compression::Gzip);
     assert_eq!(settings.selection, Selection::Present);
@@ -130,9 +130,9 @@ fn a_token_may_stand_alone() {
 #[test]
 fn a_login_of_its_own_leaves_the_secret_unread() {
     for line in ["-u me -p secret x", "--auth docker x", "--auth none x"] {
-        assert_eq!(settings(line).cluster.login, crate::cluster::Login::Skip, "{line}");
+        assert_eq!(settings(line).cluster.login, ClusterLogin::Skip, "{line}");
     }
-    assert_eq!(settings("--auth cluster x").cluster.login, crate::cluster::Login::Read);
+    assert_eq!(settings("--auth cluster x").cluster.login, ClusterLogin::Read);
     assert!(matches!(error("--auth docker -t a x"), UsageError::AuthBesideLogin { auth: "docker", .. }));
 }
 
