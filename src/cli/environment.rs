@@ -19,10 +19,16 @@ pub(super) struct Environment {
     pub(super) home: Option<PathBuf>,
     /// `$DOCKER_CONFIG`, the folder of docker's `config.json`.
     pub(super) docker_config: Option<PathBuf>,
+    /// `$DOCKER_AUTH_CONFIG`, a docker config itself.
+    pub(super) docker_auth_config: Option<Secret>,
+    /// `$REGISTRY_AUTH_FILE`, in the place of Podman's own.
+    pub(super) registry_auth_file: Option<PathBuf>,
     pub(super) docker_host: Option<String>,
     pub(super) container_host: Option<String>,
     /// `$XDG_RUNTIME_DIR`
     pub(super) runtime_dir: Option<PathBuf>,
+    /// `$XDG_CONFIG_HOME`
+    pub(super) config_home: Option<PathBuf>,
     pub(super) path: Option<OsString>,
     /// For http, for https, for both, and what is reached without: empty where none is set.
     pub(super) proxies: [String; 4],
@@ -59,9 +65,12 @@ impl Environment {
             kubeconfig: filled("KUBECONFIG"),
             home: filled(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from),
             docker_config: filled("DOCKER_CONFIG").map(PathBuf::from),
+            docker_auth_config: text("DOCKER_AUTH_CONFIG")?.map(Secret::new),
+            registry_auth_file: filled("REGISTRY_AUTH_FILE").map(PathBuf::from),
             docker_host: text("DOCKER_HOST")?,
             container_host: text("CONTAINER_HOST")?,
             runtime_dir: filled("XDG_RUNTIME_DIR").map(PathBuf::from),
+            config_home: filled("XDG_CONFIG_HOME").map(PathBuf::from),
             path: filled("PATH"),
             proxies: [
                 // In capitals it is a header of CGI programs, which anybody may send.

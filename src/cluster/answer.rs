@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::oci::Platform;
+use crate::oci::{Platform, Repository};
 use crate::port::{Credential, Keychain, KeychainError, Origin};
 
 /// What the user said about the cluster; `cli` fills it from flags and environment.
@@ -141,7 +141,11 @@ pub struct Cluster {
 #[async_trait]
 impl Keychain for Cluster {
     /// The cluster's login goes to the cluster's own registry and nowhere else.
-    async fn credential(&self, origin: &Origin) -> Result<Option<Credential>, KeychainError> {
+    async fn credential(
+        &self,
+        origin: &Origin,
+        _: Option<&Repository>,
+    ) -> Result<Option<Credential>, KeychainError> {
         Ok(self.credential.clone().filter(|credential| credential.origin == *origin))
     }
 }

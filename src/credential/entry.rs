@@ -4,10 +4,7 @@ use docker_credential::{CredentialRetrievalError, DockerCredential};
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::port::{Identity, Origin, Scheme, Secret};
-
-/// What docker calls its own registry in configs and towards helpers.
-const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+use crate::port::{Identity, Secret};
 
 /// One entry of `auths`. Empty values are as good as none: docker writes `{}` beside a credentials store.
 #[derive(Default, Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
@@ -52,36 +49,6 @@ impl Entry {
             Err(_) => Err("`auth` is not the base64 of USER:PASSWORD"),
         }
     }
-}
-
-/// Whether a key of `auths` or `credHelpers` names this registry: `HOST[:PORT]`, with or without a scheme
-/// and the path of an API version. Compared whole, since a part would give one registry the login of
-/// another (CVE-2026-5222). A key of Podman for one repository names no registry.
-pub(super) fn names(key: &str, origin: &Origin) -> bool {
-    let (scheme, rest) = match key.split_once("://") {
-        None => (origin.scheme(), key),
-        Some(("https", rest)) => (Scheme::Https, rest),
-        Some(("http", rest)) => (Scheme::Http, rest),
-        Some(_) => return false,
-    };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    matches!(path, "" | "v1" | "v1/" | "v2" | "v2/")
-        && Origin::parse(scheme, authority).is_ok_and(|named| docker_hub(named) == docker_hub(origin.clone()))
-}
-
-/// What the registry is called towards a helper.
-pub(super) fn server_url(origin: &Origin) -> String {
-    if is_docker_hub(origin) { DOCKER_HUB.to_owned() } else { origin.authority() }
-}
-
-/// Docker Hub is known by three names.
-fn docker_hub(origin: Origin) -> Origin {
-    if is_docker_hub(&origin) { Origin::new(Scheme::Https, "index.docker.io", 443) } else { origin }
-}
-
-fn is_docker_hub(origin: &Origin) -> bool {
-    let by_name = matches!(origin.host(), "docker.io" | "index.docker.io" | "registry-1.docker.io");
-    by_name && origin.scheme() == Scheme::Https && origin.port() == 443
 }
 
 #[cfg(test)]
@@ -133,63 +100,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_key_names_a_registry_whole() {
-        let https = |text| Origin::parse(Scheme::Https, text).unwrap();
-        for (key, origin) in [
-            ("r.example", https("r.example")),
-            ("R.example", https("r.example")),
-            ("r.example:443", https("r.example")),
-            ("https://r.example", https("r.example")),
-            ("https://r.example/", https("r.example")),
-            ("https://r.example/v1/", https("r.example:443")),
-            ("r.example:8443/v2/", https("r.example:8443")),
-            ("http://r.example:5000", Origin::new(Scheme::Http, "r.example", 5000)),
-            ("r.example", Origin::new(Scheme::Http, "r.example", 80)),
-            ("[::1]:5000", https("[::1]:5000")),
-            ("https://index.docker.io/v1/", https("registry-1.docker.io")),
-            ("docker.io", https("index.docker.io")),
-            ("registry-1.docker.io", https("docker.io")),
-        ] {
-            assert!(names(key, &origin), "{key} {origin}");
-        }
-        for (key, origin) in [
-            ("r.example", https("r.example:8443")),
-            ("r.example:8443", https("r.example")),
-            ("example", https("r.example")),
-            ("r.example", https("a.r.example")),
-            ("r.example.evil", https("r.example")),
-            ("https://u@r.example", https("r.example")),
-            ("r.example/team/app", https("r.example")),
-            ("https://r.example/v1/x", https("r.example")),
-            ("http://r.example", https("r.example")),
-            ("https://r.example:80", Origin::new(Scheme::Http, "r.example", 80)),
-            ("ftp://r.example", https("r.example")),
-            ("docker.io", https("docker.io:5000")),
-            ("", https("r.example")),
-            ("https://", https("r.example")),
-        ] {
-            assert!(!names(key, &origin), "{key} {origin}");
-        }
-    }
-
-    #[test]
-    fn docker_hub_has_a_name_of_its_own_towards_helpers() {
-        let https = |text| server_url(&Origin::parse(Scheme::Https, text).unwrap());
-        assert_eq!(https("docker.io"), "https://index.docker.io/v1/");
-        assert_eq!(https("r.example:8443"), "r.example:8443");
-    }
-
     proptest! {
         #[test]
         fn any_user_and_password_come_back(username in "[^:\\pC]{1,12}", secret in "\\PC{0,24}") {
             let entry = json!({ "auth": STANDARD.encode(format!("{username}:{secret}")) });
             prop_assert_eq!(identity(&entry), Ok(Some(password(&username, &secret))));
-        }
-
-        #[test]
-        fn any_key_is_read_or_names_nothing(key in "\\PC{0,40}") {
-            let _ = names(&key, &Origin::new(Scheme::Https, "r.example", 443));
         }
     }
 }

@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 
+use crate::oci::Repository;
 use crate::port::{Credential, Identity, Keychain, KeychainError, Origin};
 
 /// The login that flags or environment gave for one registry.
@@ -19,7 +20,11 @@ impl Given {
 
 #[async_trait]
 impl Keychain for Given {
-    async fn credential(&self, origin: &Origin) -> Result<Option<Credential>, KeychainError> {
+    async fn credential(
+        &self,
+        origin: &Origin,
+        _: Option<&Repository>,
+    ) -> Result<Option<Credential>, KeychainError> {
         Ok(Some(&self.0).filter(|credential| credential.origin == *origin).cloned())
     }
 }
@@ -55,8 +60,9 @@ mod tests {
     #[tokio::test]
     async fn it_answers_for_its_own_origin_alone() {
         let given = Given::new(credential(password("u", "p"))).unwrap();
-        let ask =
-            async |scheme, host, port| given.credential(&Origin::new(scheme, host, port)).await.unwrap();
+        let ask = async |scheme, host, port| {
+            given.credential(&Origin::new(scheme, host, port), None).await.unwrap()
+        };
         assert!(ask(Scheme::Https, "R.example", 8443).await.is_some());
         for (scheme, host, port) in [
             (Scheme::Http, "r.example", 8443),

@@ -3,10 +3,12 @@
 //! Nothing here reads the environment. A keychain answers for one origin, compared exactly; a source that
 //! is broken is an error, and never falls to another account.
 
-mod docker;
+mod config;
 mod entry;
 mod given;
 mod helper;
+mod key;
+mod saved;
 
-pub use docker::{DockerConfig, DockerPlaces};
 pub use given::Given;
+pub use saved::{LoginPlaces, SavedLogins};

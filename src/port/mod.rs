@@ -1,11 +1,13 @@
 //! What the steps need from the world. Adapters implement these traits; tests do it in memory.
 
 mod keychain;
+mod origin;
 mod pack_index;
 mod registry;
 mod source;
 
-pub use keychain::{Credential, Identity, Keychain, KeychainError, Origin, OriginError, Scheme, Secret};
+pub use keychain::{Credential, Identity, Keychain, KeychainError, Secret};
+pub use origin::{Origin, OriginError, Scheme};
 pub use pack_index::{PackIndex, Remembered};
 pub use registry::{
     ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored, Upload,

@@ -1,30 +1,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
-use http::{HeaderValue, header};
+use http::header;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::account::{Account, Asks, Pass};
 use super::answer::Answer;
 use super::challenge::{self, Challenge};
 use super::courier::Courier;
-use super::exchange::{basic, bearer, request_token};
-use super::realm::{Gate, Realm};
+use super::exchange::request_token;
+use super::realm::Gate;
 use super::request::Scope;
 use super::token::{Holder, Token};
-use crate::port::{Credential, Identity, Keychain, NetworkFault, RegistryError, Secret};
+use crate::oci::Repository;
+use crate::port::{Keychain, NetworkFault, Origin, RegistryError};
 
 /// What Gitea calls its registry in a challenge.
 pub(super) const GITEA: &str = "container_registry";
-
-/// What a request carries. A newer one means that somebody else has logged in since.
-#[derive(Debug, Clone)]
-pub(super) struct Pass {
-    pub(super) header: Option<HeaderValue>,
-    made: u64,
-}
 
 /// A request that was answered with 401.
 pub(super) struct Refused<'a> {
@@ -44,7 +38,7 @@ pub(super) enum Renewed {
     Denied,
 }
 
-/// The login to one registry: one exchange at a time, for all requests of the run.
+/// The logins to one registry: one exchange at a time, for all requests of the run.
 pub(super) struct Login {
     keychain: Arc<dyn Keychain>,
     gate: Gate,
@@ -52,46 +46,24 @@ pub(super) struct Login {
     state: Mutex<State>,
 }
 
+/// The keychain is asked once the registry has asked who we are, and once for each repository. Mostly it
+/// gives the same login for all of them, and they share its tokens.
 #[derive(Default)]
 struct State {
-    who: Who,
-    /// The first identity was refused, and the second is in its place.
-    on_second: bool,
-    is_gitea: bool,
-    means: Means,
-    tokens: HashMap<Vec<String>, Held>,
-    made: u64,
+    asks: Asks,
+    /// By where the login comes from; `None`: nowhere.
+    accounts: HashMap<Option<String>, Account>,
+    /// The same, by the repository that requests are about.
+    sources: HashMap<Repository, Option<String>>,
 }
 
-#[derive(Default)]
-enum Who {
-    /// The keychain has not been asked.
-    #[default]
-    Unasked,
-    Anonymous,
-    Known(Credential),
-}
-
-/// How the registry wants to be told who asks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-enum Means {
-    /// It has not asked.
-    #[default]
-    Nothing,
-    Basic,
-    /// The user's own bearer token.
-    Given,
-    Bearer {
-        realm: Realm,
-        service: Option<String>,
-    },
-}
-
-struct Held {
-    value: Secret,
-    /// At 80 % of its life; absent when that is beyond any clock.
-    renew_at: Option<Instant>,
-    made: u64,
+/// What a token is asked for with.
+#[derive(Clone, Copy)]
+struct Errand<'a> {
+    courier: &'a Courier,
+    asks: &'a Asks,
+    scope: &'a Scope,
+    cancel: &'a CancellationToken,
 }
 
 impl Login {
@@ -112,18 +84,39 @@ impl Login {
         cancel: &CancellationToken,
     ) -> Result<Pass, RegistryError> {
         let mut state = self.state.lock().await;
-        let key = self.key(scope);
-        if let Means::Bearer { realm, service } = state.means.clone()
-            && state.tokens.get(&key).is_none_or(|held| held.renew_at.is_some_and(|at| at <= Instant::now()))
-        {
-            self.exchange(&mut state, courier, (&realm, service.as_deref(), scope), cancel).await?;
+        if state.asks == Asks::Nothing {
+            return Ok(Pass::default());
         }
-        Ok(state.pass(&key))
+        let asks = state.asks.clone();
+        let account = self.account(&mut state, &courier.origin, scope).await?;
+        let key = self.key(scope);
+        if account.exchanges(&asks) && account.needs_token(&key) {
+            self.exchange(account, Errand { courier, asks: &asks, scope, cancel }).await?;
+        }
+        Ok(account.pass(&asks, &key))
     }
 
     /// Gitea's tokens are good for all repositories.
     fn key(&self, scope: &Scope) -> Vec<String> {
         if self.is_gitea() { Vec::new() } else { scope.parts().to_vec() }
+    }
+
+    /// The login for what a request is about.
+    async fn account<'a>(
+        &self,
+        state: &'a mut State,
+        origin: &Origin,
+        scope: &Scope,
+    ) -> Result<&'a mut Account, RegistryError> {
+        let repository = scope.repository();
+        if let Some(source) = state.sources.get(repository) {
+            return Ok(state.accounts.entry(source.clone()).or_default());
+        }
+        let credential = self.keychain.credential(origin, Some(repository)).await?;
+        let source = credential.as_ref().map(|credential| credential.source.clone());
+        tracing::debug!(source = source.as_deref().unwrap_or("none"), %repository, "login");
+        state.sources.insert(repository.clone(), source.clone());
+        Ok(state.accounts.entry(source).or_insert_with(|| Account::new(credential)))
     }
 
     /// Finds something new to answer a 401 with.
@@ -134,78 +127,63 @@ impl Login {
         cancel: &CancellationToken,
     ) -> Result<Renewed, RegistryError> {
         let mut state = self.state.lock().await;
-        if state.pass(&self.key(refused.scope)).made > refused.pass.made {
+        let before = state.asks.clone();
+        let account = self.account(&mut state, &courier.origin, refused.scope).await?;
+        if account.pass(&before, &self.key(refused.scope)).made > refused.pass.made {
             return Ok(Renewed::Again);
         }
-        if matches!(state.who, Who::Unasked) {
-            let credential = self.keychain.credential(&courier.origin).await?;
-            state.who = credential.map_or(Who::Anonymous, Who::Known);
+        if account.exchanges(&before) && refused.round > 0 {
+            // A token of this very request did not help.
+            return match account.identity(&before) {
+                Some(_) => Ok(Renewed::Denied),
+                None => Err(account.unauthorized(&courier.origin, 401)),
+            };
         }
-        let challenges: Vec<Challenge> = refused
-            .answer
+        let asks = self.asked(&before, &courier.origin, refused.answer)?;
+        let renewed = if account.exchanges(&asks) {
+            let errand = Errand { courier, asks: &asks, scope: refused.scope, cancel };
+            self.exchange(account, errand).await.map(|()| Renewed::Again)
+        } else {
+            without_exchange(account, &asks, refused.pass)
+                .ok_or_else(|| account.unauthorized(&courier.origin, 401))
+        };
+        state.asks = asks;
+        renewed
+    }
+
+    /// Bearer before Basic, when the registry takes both.
+    fn asked(&self, before: &Asks, origin: &Origin, answer: &Answer) -> Result<Asks, RegistryError> {
+        let challenges: Vec<Challenge> = answer
             .headers
             .get_all(header::WWW_AUTHENTICATE)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(challenge::parse)
             .collect();
-        if matches!(state.means, Means::Bearer { .. }) && refused.round > 0 {
-            // A token of this very request did not help.
-            return match state.identity() {
-                Some(_) => Ok(Renewed::Denied),
-                None => Err(state.unauthorized(courier, 401)),
-            };
-        }
-        self.choose(&mut state, courier, &challenges)?;
-        match state.means.clone() {
-            Means::Bearer { realm, service } => {
-                let wanted = (&realm, service.as_deref(), refused.scope);
-                self.exchange(&mut state, courier, wanted, cancel).await?;
-                Ok(Renewed::Again)
-            }
-            means => state.without_exchange(courier, means, refused),
-        }
-    }
-
-    /// Bearer before Basic, when the registry takes both.
-    fn choose(
-        &self,
-        state: &mut State,
-        courier: &Courier,
-        challenges: &[Challenge],
-    ) -> Result<(), RegistryError> {
         let bearer = challenges.iter().find_map(|challenge| {
             let realm = challenge.parameter("realm").filter(|_| challenge.scheme == "bearer")?;
             Some((realm, challenge.parameter("service")))
         });
-        if let Some((realm, service)) = bearer {
-            if service == Some(GITEA) {
-                self.is_gitea.store(true, Ordering::Relaxed);
-                state.is_gitea = true;
-            }
-            let given = matches!(state.identity(), Some(Identity::Bearer(_)));
-            let realm = self
-                .gate
-                .check(&courier.origin, realm)
-                .map_err(|realm| RegistryError::Realm { origin: courier.origin.clone(), realm })?;
-            let service = service.map(str::to_owned);
-            state.means = if given { Means::Given } else { Means::Bearer { realm, service } };
-        } else if !matches!(state.means, Means::Bearer { .. }) {
+        let Some((realm, service)) = bearer else {
             // Also without a challenge: some registries leave it out.
-            state.means = Means::Basic;
+            return Ok(if matches!(before, Asks::Bearer { .. }) { before.clone() } else { Asks::Basic });
+        };
+        if service == Some(GITEA) {
+            self.is_gitea.store(true, Ordering::Relaxed);
         }
-        Ok(())
+        let realm = self
+            .gate
+            .check(origin, realm)
+            .map_err(|realm| RegistryError::Realm { origin: origin.clone(), realm })?;
+        Ok(Asks::Bearer { realm, service: service.map(str::to_owned) })
     }
 
-    async fn exchange(
-        &self,
-        state: &mut State,
-        courier: &Courier,
-        wanted: (&Realm, Option<&str>, &Scope),
-        cancel: &CancellationToken,
-    ) -> Result<(), RegistryError> {
+    async fn exchange(&self, account: &mut Account, errand: Errand<'_>) -> Result<(), RegistryError> {
+        let Errand { courier, asks, scope, cancel } = errand;
+        let Asks::Bearer { realm, service } = asks else { return Ok(()) };
         loop {
-            let identity = state.identity();
+            let identity = account.identity(asks);
+            let wanted = (realm, service.as_deref(), scope);
             let answer = request_token(courier, wanted, identity.as_ref(), cancel).await?;
             let status = answer.status.as_u16();
             if answer.status.is_success() {
@@ -215,7 +193,7 @@ impl Login {
                     return Err(RegistryError::Network { origin: courier.origin.clone(), source });
                 };
                 if token.holder != Holder::Ghost || identity.is_none() {
-                    state.keep(self.key(wanted.2), token);
+                    account.keep(self.key(scope), token);
                     return Ok(());
                 }
             } else if !matches!(status, 400 | 401 | 403) {
@@ -226,102 +204,16 @@ impl Login {
                     message: answer.said(),
                 });
             }
-            if !state.take_second() {
-                return Err(state.unauthorized(courier, if status == 200 { 401 } else { status }));
+            if !account.take_second() {
+                return Err(account.unauthorized(&courier.origin, if status == 200 { 401 } else { status }));
             }
         }
     }
 }
 
-impl State {
-    fn credential(&self) -> Option<&Credential> {
-        match &self.who {
-            Who::Known(credential) => Some(credential),
-            Who::Unasked | Who::Anonymous => None,
-        }
-    }
-
-    /// A token that is given alone is Gitea's user name, with an empty password.
-    fn identity(&self) -> Option<Identity> {
-        let credential = self.credential()?;
-        let identity = if self.on_second { credential.second.as_ref()? } else { &credential.identity };
-        Some(match identity {
-            Identity::Bearer(token) if self.is_gitea => Identity::Password {
-                username: token.expose().to_owned(),
-                password: Secret::new(String::new()),
-            },
-            identity => identity.clone(),
-        })
-    }
-
-    fn take_second(&mut self) -> bool {
-        let has_one = self.credential().is_some_and(|credential| credential.second.is_some());
-        let taken = has_one && !self.on_second;
-        self.on_second |= taken;
-        self.made += u64::from(taken);
-        taken
-    }
-
-    fn keep(&mut self, key: Vec<String>, token: Token) {
-        self.made += 1;
-        let renew_at = Instant::now().checked_add(token.life.mul_f32(0.8));
-        self.tokens.insert(key, Held { value: token.value, renew_at, made: self.made });
-    }
-
-    fn pass(&self, key: &[String]) -> Pass {
-        match &self.means {
-            Means::Nothing => Pass { header: None, made: 0 },
-            Means::Bearer { .. } => {
-                let held = self.tokens.get(key);
-                Pass {
-                    header: held.and_then(|held| bearer(&held.value)),
-                    made: held.map_or(0, |held| held.made),
-                }
-            }
-            Means::Basic | Means::Given => {
-                let header = match self.identity() {
-                    Some(Identity::Password { username, password }) => basic(&username, &password),
-                    Some(Identity::Bearer(token)) => bearer(&token),
-                    Some(Identity::Refresh(_)) | None => None,
-                };
-                Pass { header, made: self.made }
-            }
-        }
-    }
-
-    /// Basic and given tokens: the identity itself is sent, so a 401 with it is final, but for a second one.
-    fn without_exchange(
-        &mut self,
-        courier: &Courier,
-        means: Means,
-        refused: &Refused<'_>,
-    ) -> Result<Renewed, RegistryError> {
-        self.means = means;
-        let was_sent = refused.pass.header.is_some();
-        let can_be_sent = self.pass(&[]).header.is_some();
-        if (can_be_sent && !was_sent) || (was_sent && self.take_second()) {
-            return Ok(Renewed::Again);
-        }
-        Err(self.unauthorized(courier, 401))
-    }
-
-    fn unauthorized(&self, courier: &Courier, status: u16) -> RegistryError {
-        let credential = self.credential();
-        let first = credential.map(|credential| match &credential.identity {
-            Identity::Password { .. } => "password",
-            Identity::Bearer(_) => "token",
-            Identity::Refresh(_) => "identity token",
-        });
-        let second = self.on_second.then_some("token");
-        RegistryError::Unauthorized {
-            origin: courier.origin.clone(),
-            status,
-            username: credential.and_then(|credential| match &credential.identity {
-                Identity::Password { username, .. } => Some(username.clone()),
-                Identity::Bearer(_) | Identity::Refresh(_) => None,
-            }),
-            source_name: credential.map(|credential| credential.source.clone()).unwrap_or_default(),
-            tried: first.into_iter().chain(second).map(str::to_owned).collect(),
-        }
-    }
+/// Basic and given tokens: the identity itself is sent, so a 401 with it is final, but for a second one.
+fn without_exchange(account: &mut Account, asks: &Asks, sent: &Pass) -> Option<Renewed> {
+    let was_sent = sent.header.is_some();
+    let can_be_sent = account.pass(asks, &[]).header.is_some();
+    ((can_be_sent && !was_sent) || (was_sent && account.take_second())).then_some(Renewed::Again)
 }

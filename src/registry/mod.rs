@@ -5,6 +5,7 @@
 //! A login is bound to the registry's [`Origin`](crate::port::Origin): where it may go besides is
 //! decided in `realm` (token servers) and `location` (upload sessions), and nowhere else.
 
+mod account;
 mod answer;
 mod blobs;
 mod body;

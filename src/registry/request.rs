@@ -13,22 +13,31 @@ const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
 const USER_AGENT: &str = concat!("idpbuilder-push/", env!("CARGO_PKG_VERSION"));
 
 /// What a token is asked for: `repository:NAME:pull,push`, one for each repository of a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Scope(Vec<String>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// Whose login is taken.
+    repository: Repository,
+    parts: Vec<String>,
+}
 
 impl Scope {
     pub(super) fn of(repository: &Repository) -> Self {
-        Self(vec![format!("repository:{repository}:pull,push")])
+        let parts = vec![format!("repository:{repository}:pull,push")];
+        Self { repository: repository.clone(), parts }
     }
 
     /// For a mount: the other repository is read.
     pub(super) fn and_reading(mut self, from: Option<&Repository>) -> Self {
-        self.0.extend(from.map(|from| format!("repository:{from}:pull")));
+        self.parts.extend(from.map(|from| format!("repository:{from}:pull")));
         self
     }
 
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     pub(super) fn parts(&self) -> &[String] {
-        &self.0
+        &self.parts
     }
 }
 

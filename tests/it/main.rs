@@ -5,4 +5,6 @@ mod architecture;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod registry;

@@ -23,7 +23,11 @@ struct Logins(Option<Credential>);
 
 #[async_trait]
 impl Keychain for Logins {
-    async fn credential(&self, origin: &Origin) -> Result<Option<Credential>, KeychainError> {
+    async fn credential(
+        &self,
+        origin: &Origin,
+        _: Option<&Repository>,
+    ) -> Result<Option<Credential>, KeychainError> {
         assert!(self.0.as_ref().is_none_or(|login| login.origin == *origin));
         Ok(self.0.clone())
     }

@@ -40,13 +40,14 @@ pub(super) fn refused(login: &Refused<'_>, scene: &Scene<'_>) -> Failure {
             )
             .say("Run `idpbuilder create` again with the flags used before")
             .say(format!("Override now: {given}")),
-        Some(AuthSource::Docker { .. }) => failure
-            .run("Log in again", format!("docker login {host}"))
-            .run("Or give the login here", given),
         Some(AuthSource::Given { .. }) => {
             failure.run("Give it anew", given).say("A token needs the scope write:package to push to Gitea")
         }
-        Some(AuthSource::None) | None => failure
+        // Repositories may have saved logins of their own, of which the facts do not know.
+        Some(AuthSource::Docker { .. } | AuthSource::None) | None if !login.tried.is_empty() => failure
+            .run("Log in again", format!("docker login {host}"))
+            .run("Or give the login here", given),
+        Some(AuthSource::Docker { .. } | AuthSource::None) | None => failure
             .run("Give a login", given)
             .run("Or log in with docker, whose config is read", format!("docker login {host}")),
     }
@@ -57,7 +58,7 @@ pub(super) fn keychain(error: &KeychainError, scene: &Scene<'_>) -> Failure {
     let given = scene.again("--username USER --password-stdin");
     match error {
         KeychainError::Read { .. } | KeychainError::Config { .. } => of("DOCKER_CONFIG")
-            .say("Mend the file, or set DOCKER_CONFIG to another folder")
+            .say("Mend it, or set DOCKER_CONFIG to another folder, REGISTRY_AUTH_FILE to another file")
             .run("Or leave it out", scene.with("--auth cluster"))
             .run("Or give the login", given),
         KeychainError::HelperMissing { helper } => of("CREDENTIAL_HELPER")

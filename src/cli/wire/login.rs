@@ -7,7 +7,8 @@ use super::place::Target;
 use crate::cli::facts::AuthSource;
 use crate::cli::failure::{Fault, LocalError};
 use crate::cli::settings::{Given, Login, Settings, Tls};
-use crate::credential::{self, DockerConfig, DockerPlaces};
+use crate::credential::{self, LoginPlaces, SavedLogins};
+use crate::oci::Repository;
 use crate::port::{Credential, Identity, Keychain, KeychainError, Origin};
 use crate::registry::is_this_machine;
 
@@ -34,22 +35,27 @@ struct Nobody;
 
 #[async_trait]
 impl Keychain for Nobody {
-    async fn credential(&self, _: &Origin) -> Result<Option<Credential>, KeychainError> {
+    async fn credential(
+        &self,
+        _: &Origin,
+        _: Option<&Repository>,
+    ) -> Result<Option<Credential>, KeychainError> {
         Ok(None)
     }
 }
 
-/// By precedence: what was given, the cluster's secret for its own registry, the docker config.
+/// By precedence: what was given, the cluster's secret for its own registry, what
+/// docker and Podman saved.
 pub(super) async fn find(settings: &Settings, target: &Target, around: Around<'_>) -> Result<Found, Fault> {
     match &settings.login {
         Login::Anonymous => Ok(Found::none()),
         Login::Given(login) => given(login, target),
-        Login::Docker => docker(target, around).await,
+        Login::Docker => saved(settings, target, around).await,
         Login::Cluster => cluster(settings, target)?
             .ok_or_else(|| LocalError::ClusterLoginElsewhere { registry: target.origin.authority() }.into()),
         Login::Auto => match cluster(settings, target)? {
             Some(found) => Ok(found),
-            None => docker(target, around).await,
+            None => saved(settings, target, around).await,
         },
     }
 }
@@ -86,18 +92,26 @@ fn cluster(settings: &Settings, target: &Target) -> Result<Option<Found>, Fault>
     }))
 }
 
-async fn docker(target: &Target, around: Around<'_>) -> Result<Found, Fault> {
+/// The logins that docker and Podman saved. Images below different owners may have different ones, so the
+/// one that is found here is what the run is told with; each repository asks for its own.
+async fn saved(settings: &Settings, target: &Target, around: Around<'_>) -> Result<Found, Fault> {
     let environment = around.environment;
-    let config = DockerConfig::new(DockerPlaces {
-        config_dir: environment.docker_config.clone(),
+    let logins = SavedLogins::new(LoginPlaces {
+        docker_auth_config: environment.docker_auth_config.clone(),
+        docker_config: environment.docker_config.clone(),
+        registry_auth_file: environment.registry_auth_file.clone(),
+        runtime_dir: environment.runtime_dir.clone(),
+        config_home: environment.config_home.clone(),
         home: environment.home.clone(),
         path: environment.path.clone(),
     });
-    let Some(credential) = config.credential(&target.origin).await? else { return Ok(Found::none()) };
-    let username = match &credential.identity {
-        Identity::Password { username, .. } => Some(username.clone()),
-        Identity::Bearer(_) | Identity::Refresh(_) => None,
+    let owner = settings.names.owner.as_ref().or(target.path.as_ref());
+    let owner: Option<Repository> = owner.and_then(|owner| owner.to_lowercase().parse().ok());
+    let found = logins.credential(&target.origin, owner.as_ref()).await?;
+    let username = match found.as_ref().map(|credential| &credential.identity) {
+        Some(Identity::Password { username, .. }) => Some(username.clone()),
+        Some(Identity::Bearer(_) | Identity::Refresh(_)) | None => None,
     };
-    let source = AuthSource::Docker { name: credential.source.clone() };
-    Ok(Found { keychain: Arc::new(credential::Given::new(credential)?), source, username })
+    let source = found.map_or(AuthSource::None, |credential| AuthSource::Docker { name: credential.source });
+    Ok(Found { keychain: Arc::new(logins), source, username })
 }

@@ -51,12 +51,12 @@ async fn a_cluster_is_found_without_a_flag() {
     assert_eq!(cluster.body_limit, Some(512 << 20));
     assert_eq!(cluster.nodes[0].architecture().to_string(), "arm64");
     assert_eq!(cluster.notes, Vec::<String>::new());
-    let credential = cluster.credential(&registry).await.unwrap().unwrap();
+    let credential = cluster.credential(&registry, None).await.unwrap().unwrap();
     let password =
         |text: &str| Identity::Password { username: "giteaAdmin".into(), password: Secret::new(text.into()) };
     assert_eq!(credential.identity, password("made-up"));
     assert_eq!(credential.second, Some(password("made-up-too")));
-    assert_eq!(cluster.credential(&Origin::new(Scheme::Https, "other", 8443)).await.unwrap(), None);
+    assert_eq!(cluster.credential(&Origin::new(Scheme::Https, "other", 8443), None).await.unwrap(), None);
 }
 
 #[tokio::test]

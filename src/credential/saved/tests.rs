@@ -21,12 +21,31 @@ fn add_helper(folder: &TempDir, name: &str, script: &str) {
 }
 
 async fn ask(folder: &TempDir, registry: &str) -> Result<Option<Credential>, KeychainError> {
-    let places = DockerPlaces {
-        config_dir: Some(folder.path().to_owned()),
-        home: None,
+    ask_places(in_folder(folder), registry, None).await
+}
+
+fn in_folder(folder: &TempDir) -> LoginPlaces {
+    LoginPlaces {
+        docker_config: Some(folder.path().to_owned()),
         path: Some(folder.path().as_os_str().to_owned()),
-    };
-    DockerConfig::new(places).credential(&Origin::parse(Scheme::Https, registry).unwrap()).await
+        ..LoginPlaces::default()
+    }
+}
+
+async fn ask_places(
+    places: LoginPlaces,
+    registry: &str,
+    repository: Option<&str>,
+) -> Result<Option<Credential>, KeychainError> {
+    let repository: Option<Repository> = repository.map(|repository| repository.parse().unwrap());
+    let origin = Origin::parse(Scheme::Https, registry).unwrap();
+    SavedLogins::new(places).credential(&origin, repository.as_ref()).await
+}
+
+/// Writes `containers/auth.json` below a folder, as Podman does.
+fn podman(folder: &Path, auths: &Value) {
+    fs::create_dir_all(folder.join("containers")).unwrap();
+    fs::write(folder.join("containers/auth.json"), json!({ "auths": auths }).to_string()).unwrap();
 }
 
 fn entry(login: &str) -> Value {
@@ -122,8 +141,7 @@ async fn docker_hub_is_asked_for_by_its_old_url() {
 async fn no_config_is_no_login() {
     let empty = tempfile::tempdir().unwrap();
     assert_eq!(ask(&empty, "r.example").await.unwrap(), None);
-    let origin = Origin::new(Scheme::Https, "r.example", 443);
-    assert_eq!(DockerConfig::new(DockerPlaces::default()).credential(&origin).await.unwrap(), None);
+    assert_eq!(ask_places(LoginPlaces::default(), "r.example", None).await.unwrap(), None);
     assert_eq!(ask(&folder(&json!({})), "r.example").await.unwrap(), None);
     assert_eq!(
         ask(&folder(&json!({ "auths": null, "credHelpers": null })), "r.example").await.unwrap(),
@@ -137,14 +155,126 @@ async fn the_folder_that_is_named_hides_that_of_the_home() {
     fs::create_dir(home.path().join(".docker")).unwrap();
     let config = json!({ "auths": { "r.example": entry("home:p") } });
     fs::write(home.path().join(".docker/config.json"), config.to_string()).unwrap();
-    let origin = Origin::new(Scheme::Https, "r.example", 443);
-    let mut places = DockerPlaces { home: Some(home.path().to_owned()), ..DockerPlaces::default() };
-    let found = DockerConfig::new(places.clone()).credential(&origin).await.unwrap();
+    let mut places = LoginPlaces { home: Some(home.path().to_owned()), ..LoginPlaces::default() };
+    let found = ask_places(places.clone(), "r.example", None).await.unwrap();
     assert_eq!(username(found).unwrap(), "home");
-    places.config_dir = Some(named.path().to_owned());
-    assert_eq!(DockerConfig::new(places).credential(&origin).await.unwrap(), None);
-    let file = home.path().join(".docker/config.json");
-    assert!(DockerConfig::at(file, None).credential(&origin).await.unwrap().is_some());
+    places.docker_config = Some(named.path().to_owned());
+    assert_eq!(ask_places(places, "r.example", None).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_places_have_an_order() {
+    let (docker, runtime, home) =
+        (folder(&json!({})), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    podman(&home.path().join(".config"), &json!({ "r.example": entry("home:p") }));
+    let mut places = LoginPlaces {
+        runtime_dir: Some(runtime.path().to_owned()),
+        home: Some(home.path().to_owned()),
+        ..in_folder(&docker)
+    };
+    let asked = async |places: &LoginPlaces| {
+        username(ask_places(places.clone(), "r.example", None).await.unwrap()).unwrap()
+    };
+    assert_eq!(asked(&places).await, "home");
+    podman(runtime.path(), &json!({ "r.example": entry("runtime:p") }));
+    assert_eq!(asked(&places).await, "runtime");
+    places.registry_auth_file = Some(home.path().join("auth.json"));
+    fs::write(
+        home.path().join("auth.json"),
+        json!({ "auths": { "r.example": entry("named:p") } }).to_string(),
+    )
+    .unwrap();
+    assert_eq!(asked(&places).await, "named");
+    let config = json!({ "auths": { "r.example": entry("docker:p") } }).to_string();
+    fs::write(docker.path().join("config.json"), config).unwrap();
+    assert_eq!(asked(&places).await, "docker");
+    let config = json!({ "auths": { "r.example": entry("variable:p") } }).to_string();
+    places.docker_auth_config = Some(Secret::new(config));
+    assert_eq!(asked(&places).await, "variable");
+}
+
+#[tokio::test]
+async fn the_folder_of_configs_hides_that_of_the_home() {
+    let (configs, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    podman(&home.path().join(".config"), &json!({ "r.example": entry("home:p") }));
+    podman(configs.path(), &json!({}));
+    let places = LoginPlaces {
+        config_home: Some(configs.path().to_owned()),
+        home: Some(home.path().to_owned()),
+        ..LoginPlaces::default()
+    };
+    assert_eq!(ask_places(places, "r.example", None).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_file_that_is_named_must_be_there_and_hides_podmans_own() {
+    let runtime = tempfile::tempdir().unwrap();
+    podman(runtime.path(), &json!({ "r.example": entry("u:p") }));
+    let places = LoginPlaces {
+        registry_auth_file: Some(runtime.path().join("none.json")),
+        runtime_dir: Some(runtime.path().to_owned()),
+        ..LoginPlaces::default()
+    };
+    let error = ask_places(places, "r.example", None).await.unwrap_err();
+    assert!(matches!(error, KeychainError::Read { path, .. } if path.ends_with("none.json")));
+}
+
+#[tokio::test]
+async fn the_key_that_says_most_of_the_repository_wins() {
+    let auths = json!({
+        "r.example": entry("all:p"),
+        "r.example/team": entry("team:p"),
+        "r.example/team/app": entry("app:p"),
+        "r.example/empty": {},
+    });
+    let folder = folder(&json!({ "auths": auths }));
+    for (repository, expected) in [
+        (None, "all"),
+        (Some("team"), "team"),
+        (Some("team/web"), "team"),
+        (Some("team/app"), "app"),
+        (Some("team/app/x"), "app"),
+        (Some("teams/app"), "all"),
+        (Some("empty/web"), "all"),
+    ] {
+        let found = ask_places(in_folder(&folder), "r.example", repository).await.unwrap().unwrap();
+        if expected == "app" {
+            assert!(found.source.ends_with("config.json (entry `r.example/team/app`)"), "{}", found.source);
+        }
+        assert_eq!(username(Some(found)).unwrap(), expected, "{repository:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_config_in_the_environment_is_named_by_its_variable() {
+    let places = |text: &str| LoginPlaces {
+        docker_auth_config: Some(Secret::new(text.to_owned())),
+        ..LoginPlaces::default()
+    };
+    let auths = json!({ "auths": { "r.example": entry("u:p") } });
+    let found = ask_places(places(&auths.to_string()), "r.example", None).await.unwrap().unwrap();
+    assert_eq!(found.source, "DOCKER_AUTH_CONFIG (entry `r.example`)");
+    let error = ask_places(places("made-up"), "r.example", None).await.unwrap_err();
+    assert_eq!(error.to_string(), "`DOCKER_AUTH_CONFIG` is not a docker config: line 1, column 1");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_helper_is_asked_once_for_a_registry() {
+    let folder = folder(&json!({ "credsStore": "count" }));
+    let log = folder.path().join("log");
+    add_helper(
+        &folder,
+        "count",
+        &format!(r#"echo asked >> '{}'; echo '{{"Username":"u","Secret":"s"}}'"#, log.display()),
+    );
+    let logins = SavedLogins::new(in_folder(&folder));
+    let origin = Origin::new(Scheme::Https, "r.example", 443);
+    for repository in ["a/x", "a/y"] {
+        let found = logins.credential(&origin, Some(&repository.parse().unwrap())).await.unwrap();
+        assert_eq!(username(found).unwrap(), "u");
+    }
+    assert_eq!(fs::read_to_string(log).unwrap().lines().count(), 1);
 }
 
 #[tokio::test]
