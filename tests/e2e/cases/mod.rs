@@ -1,13 +1,14 @@
 mod access;
 mod cluster;
 mod content;
+mod logins;
 mod registries;
 mod servers;
 
 use crate::Case;
 
 pub(crate) fn all() -> impl Iterator<Item = Case> {
-    [servers::CASES, cluster::CASES, content::CASES, access::CASES, registries::CASES]
+    [servers::CASES, cluster::CASES, content::CASES, access::CASES, logins::CASES, registries::CASES]
         .into_iter()
         .flatten()
         .copied()

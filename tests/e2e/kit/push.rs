@@ -59,6 +59,11 @@ impl Push {
         self
     }
 
+    /// Where a configuration can be put before the run.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     pub(crate) fn kubeconfig(self, path: PathBuf) -> Self {
         self.env("KUBECONFIG", path)
     }
