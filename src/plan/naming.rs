@@ -95,6 +95,7 @@ pub enum TargetError {
 }
 
 /// A source's name, taken apart.
+#[derive(Default)]
 struct Parts {
     /// Set where the name already starts with the target's registry.
     here: bool,
@@ -140,8 +141,15 @@ impl Naming {
         notes: &mut Vec<String>,
     ) -> Result<Vec<Target>, TargetError> {
         let parts = match suggested {
-            Suggested::Reference(name) => self.parts(name)?,
-            Suggested::Tag(tag) => Parts { tag: Some(tag.clone()), ..self.parts(fallback)? },
+            Suggested::Reference(name) => self.parts(name),
+            Suggested::Tag(tag) => {
+                self.parts(fallback).map(|parts| Parts { tag: Some(tag.clone()), ..parts })
+            }
+        };
+        // A name that is replaced need not be one.
+        let parts = match &self.rename {
+            Some(_) => parts.unwrap_or_default(),
+            None => parts?,
         };
         let repository = self.repository(&parts, notes)?;
         let tags = self.tags_of(&parts, suggested)?;
@@ -389,6 +397,12 @@ mod tests {
         let named = |name: &str| Naming { rename: Some(Rename { name: name.into(), tag: None }), ..naming() };
         assert_eq!(targets(&named("web"), &["x:1"]), ["HOST/giteaadmin/web:1"]);
         assert_eq!(targets(&named("team/web"), &["x:1"]), ["HOST/team/web:1"]);
+    }
+
+    #[test]
+    fn a_name_that_is_replaced_need_not_be_one() {
+        let n = Naming { rename: Some(Rename { name: "web".into(), tag: None }), ..naming() };
+        assert_eq!(targets(&n, &[".tmp No Name"]), ["HOST/giteaadmin/web:latest"]);
     }
 
     #[test]

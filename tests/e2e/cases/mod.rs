@@ -3,13 +3,22 @@ mod cluster;
 mod content;
 mod logins;
 mod registries;
+mod routes;
 mod servers;
 
 use crate::Case;
 
 pub(crate) fn all() -> impl Iterator<Item = Case> {
-    [servers::CASES, cluster::CASES, content::CASES, access::CASES, logins::CASES, registries::CASES]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        servers::CASES,
+        cluster::CASES,
+        content::CASES,
+        access::CASES,
+        logins::CASES,
+        registries::CASES,
+        routes::CASES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }

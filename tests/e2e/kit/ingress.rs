@@ -20,6 +20,15 @@ pub(crate) struct IngressSettings {
     /// The name below which path routing finds Gitea.
     pub(crate) path_name: &'static str,
     pub(crate) body_limit: &'static str,
+    pub(crate) speaks: Speaks,
+    /// `None`: one as idpbuilder makes it.
+    pub(crate) certificate: Option<Certificate>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Http,
+    Https,
 }
 
 impl Default for IngressSettings {
@@ -29,6 +38,8 @@ impl Default for IngressSettings {
             gitea_names: vec!["gitea.cnoe.localtest.me", "gitea.localhost", "localhost"],
             path_name: "cnoe.localtest.me",
             body_limit: "1024m",
+            speaks: Speaks::Https,
+            certificate: None,
         }
     }
 }
@@ -55,7 +66,8 @@ impl Ingress {
 
     pub(crate) fn start(gitea: u16, settings: &IngressSettings) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("e2e-ingress-").tempdir()?;
-        let certificate = Certificate::of_cluster(Self::HOST)?;
+        let certificate =
+            settings.certificate.clone().map_or_else(|| Certificate::of_cluster(Self::HOST), Ok)?;
         let port = settings.port.map_or_else(free_port, Ok)?;
         fs::write(folder.path().join("tls.crt"), &certificate.pem)?;
         fs::write(folder.path().join("tls.key"), &certificate.key)?;
@@ -111,7 +123,8 @@ fn nginx_conf(folder: &Path, port: u16, gitea: u16, settings: &IngressSettings) 
     writeln!(text, "upstream gitea {{ {pod} {pod} {pod} keepalive 32; }}")?;
     writeln!(text, "{}", PROXY.replace("BODY_LIMIT", body_limit))?;
     writeln!(text, "ssl_certificate {folder}/tls.crt;\nssl_certificate_key {folder}/tls.key;")?;
-    let listen = format!("listen 127.0.0.1:{port} ssl http2;");
+    let tls = if settings.speaks == Speaks::Https { " ssl http2" } else { "" };
+    let listen = format!("listen 127.0.0.1:{port}{tls};");
     writeln!(text, "server {{ {listen} server_name {names}; location / {{ {proxy} }} }}")?;
     writeln!(text, "server {{ {listen} server_name {path_name};")?;
     writeln!(
@@ -123,7 +136,7 @@ fn nginx_conf(folder: &Path, port: u16, gitea: u16, settings: &IngressSettings) 
         "location ~* \"^/gitea(/|$)(.*)\" {{ rewrite \"(?i)/gitea(/|$)(.*)\" /$2 break; {proxy} }}"
     )?;
     writeln!(text, "location ~* \"^/v2\" {{ {proxy} }} }}")?;
-    let default = listen.replace(" ssl", " default_server ssl");
+    let default = format!("listen 127.0.0.1:{port} default_server{tls};");
     writeln!(text, "server {{ {default} server_name _; return 404; }}\n}}")?;
     Ok(text)
 }

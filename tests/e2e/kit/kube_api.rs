@@ -58,6 +58,14 @@ impl KubeApi {
         self.folder.path().join("kubernetes-admin.kubeconfig")
     }
 
+    /// The same API under the context `kind-<name>`, alone in its file.
+    pub(crate) fn kubeconfig_named(&self, name: &str) -> Result<PathBuf> {
+        let text = fs::read_to_string(self.kubeconfig())?.replace("kind-localdev", &format!("kind-{name}"));
+        let path = self.folder.path().join(format!("{name}.kubeconfig"));
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
     /// Of a user who may find the cluster and must not read secrets.
     pub(crate) fn developer_kubeconfig(&self) -> PathBuf {
         self.folder.path().join("developer.kubeconfig")

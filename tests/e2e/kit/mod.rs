@@ -2,6 +2,7 @@
 
 mod authority;
 mod certificate;
+mod containerd;
 mod distribution;
 mod dockerd;
 mod gitea;
@@ -20,13 +21,15 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
+pub(crate) use certificate::Certificate;
+pub(crate) use containerd::Containerd;
 pub(crate) use distribution::Distribution;
 pub(crate) use dockerd::Dockerd;
 pub(crate) use gitea::Gitea;
 pub(crate) use http::Endpoint;
-pub(crate) use ingress::{Ingress, IngressSettings};
+pub(crate) use ingress::{Ingress, IngressSettings, Speaks};
 pub(crate) use kube_api::KubeApi;
-pub(crate) use objects::credential;
+pub(crate) use objects::{credential, describe_cluster, localbuild};
 pub(crate) use podman::Podman;
 pub(crate) use process::output;
 pub(crate) use pulled::{digest_of, pulled};

@@ -16,7 +16,7 @@ pub(crate) fn describe_cluster(api: &KubeApi, gitea: &Gitea, ingress: &Ingress) 
         "crd/localbuilds.idpbuilder.cnoe.io",
         "--timeout=20s",
     ])?;
-    let mut objects = vec![localbuild("localdev", ingress), ingress_object()];
+    let mut objects = vec![localbuild("localdev", &customization(ingress)), ingress_object()];
     objects.push(credential("gitea-credential", Gitea::ADMIN, &gitea.password, &gitea.token));
     objects.extend(certificate_copies(&ingress.certificate.pem));
     objects.extend([
@@ -46,12 +46,17 @@ pub(crate) fn credential(name: &str, username: &str, password: &str, token: &str
     secret
 }
 
-fn localbuild(name: &str, ingress: &Ingress) -> Value {
+/// What `idpbuilder create` was told, as the cluster keeps it.
+pub(crate) fn localbuild(name: &str, customization: &Value) -> Value {
     let mut localbuild = object("idpbuilder.cnoe.io/v1alpha1", "Localbuild", "", name);
-    localbuild["spec"] = json!({ "buildCustomization": { "protocol": "https", "host": Ingress::HOST,
-        "ingressHost": Ingress::HOST, "port": ingress.port.to_string(), "usePathRouting": false,
-        "selfSignedCert": ingress.certificate.pem, "staticPassword": false } });
+    localbuild["spec"] = json!({ "buildCustomization": customization });
     localbuild
+}
+
+fn customization(ingress: &Ingress) -> Value {
+    json!({ "protocol": "https", "host": Ingress::HOST, "ingressHost": Ingress::HOST,
+        "port": ingress.port.to_string(), "usePathRouting": false,
+        "selfSignedCert": ingress.certificate.pem, "staticPassword": false })
 }
 
 /// The least that the API server asks of a definition; idpbuilder's own names every field.
