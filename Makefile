@@ -3,7 +3,7 @@ CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo check lint audit setup test cluster
+.PHONY: help build install demo check lint audit setup test coverage cluster
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ setup: ## installs and builds the servers that `make test` starts
 
 test: setup ## everything, against real servers too
 	$(CARGO) test --locked
+
+coverage: setup ## lines that tests run, without and with real servers
+	tests/coverage --all
 
 cluster: setup ## a cluster of the tests' own servers to try the program on, until Enter
 	$(CARGO) test --locked --test e2e -- hold

@@ -40,6 +40,7 @@ impl Push {
         let temporary = home.path().join("tmp");
         fs::create_dir(&temporary)?;
         command.env_clear().env("HOME", home.path()).env("TMPDIR", temporary).env("PATH", "/usr/bin:/bin");
+        command.envs(profile());
         // Silence of the machine's own engines and logins is part of being hermetic.
         command.env("DOCKER_HOST", format!("unix://{}/no-docker.sock", home.path().display()));
         Ok(Self { command, home, timeout: Duration::from_mins(2) })
@@ -113,4 +114,10 @@ impl Ran {
     pub(crate) fn references(&self) -> Vec<&str> {
         self.stdout.lines().collect()
     }
+}
+
+/// Where a build that counts the lines it runs writes its counts to.
+#[expect(clippy::disallowed_methods, reason = "it is for the program's child, not for the test")]
+fn profile() -> Option<(&'static str, std::ffi::OsString)> {
+    std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file))
 }

@@ -48,6 +48,7 @@ impl Program {
         let temporary = home.path().join("tmp");
         fs::create_dir(&temporary).unwrap();
         command.env_clear().env("HOME", home.path()).env("TMPDIR", temporary).env("PATH", "/usr/bin:/bin");
+        command.envs(profile());
         let nowhere = format!("unix://{}/no-docker.sock", home.path().display());
         command.env("DOCKER_HOST", &nowhere).env("CONTAINER_HOST", nowhere).current_dir(home.path());
         Self { command, home, input: Vec::new(), limit: Duration::from_mins(1) }
@@ -214,4 +215,10 @@ impl fmt::Debug for Program {
         let arguments: Vec<_> = self.command.get_args().map(OsStr::to_string_lossy).collect();
         f.write_str(&arguments.join(" "))
     }
+}
+
+/// Where a build that counts the lines it runs writes its counts to.
+#[expect(clippy::disallowed_methods, reason = "it is for the program's child, not for the test")]
+fn profile() -> Option<(&'static str, std::ffi::OsString)> {
+    std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file))
 }
