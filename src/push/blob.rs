@@ -40,9 +40,9 @@ pub(super) fn prepare(
             (descriptor.digest().clone(), descriptor.size(), bytes, Some(Presence::Present))
         }
         BlobContent::Packed(pack) => {
-            let packed = schedule.packed(*pack)?;
-            let digest = packed.descriptor.digest().clone();
-            (digest, packed.blob.len(), Bytes::Ready(packed.blob.clone()), None)
+            let digest = schedule.packed_descriptor(*pack)?.digest().clone();
+            let blob = schedule.packed(*pack)?.clone();
+            (digest, blob.len(), Bytes::Ready(blob), None)
         }
     };
     let presence = if schedule.is_stored(&digest, repository) {

@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 mod blob;
 mod manifest;
+mod queue;
 mod schedule;
+mod shelf;
 mod step;
 mod tally;
 

@@ -1,11 +1,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::queue::{Place, Queue};
+use super::shelf::{Shelf, pack_of};
 use super::step::Done;
+use crate::content::Blob;
 use crate::job::Limits;
 use crate::oci::{Descriptor, Digest, Manifest, Repository};
-use crate::pack::Packed;
-use crate::plan::{Action, BlobContent, LayerSlot, ManifestForm, PushPlan, Step, StepId};
+use crate::plan::{Action, BlobContent, PushPlan, Step, StepId};
 use crate::report::ImageError;
 
 /// Where a step stands.
@@ -27,38 +29,65 @@ pub(super) enum Ended {
     Cancelled,
 }
 
-/// Which steps are ready and what became of the others. Pure bookkeeping: no I/O, no clock.
+/// A step, as far as its turn depends on others.
+#[derive(Debug)]
+struct Slot {
+    state: State,
+    /// Needs that are not done; kept only while the step waits.
+    open: usize,
+    /// Once for each time that a step needs it.
+    needed_by: Vec<StepId>,
+    /// How many of those have not failed.
+    wanted: usize,
+}
+
+/// Which steps are ready and what became of the others. Pure bookkeeping: no I/O, no clock. All of it
+/// costs as much as the plan has needs, and no more.
 #[derive(Debug)]
 pub(super) struct Schedule<'a> {
     steps: &'a [Step],
-    states: Vec<State>,
-    limits: Limits,
-    packing: usize,
-    transferring: usize,
-    /// Digests on their way: a second upload of one waits, and then finds it there or mounts it.
-    busy: HashSet<Digest>,
+    slots: Vec<Slot>,
+    queue: Queue,
     stored: HashMap<Digest, Vec<Repository>>,
-    packed: HashMap<StepId, Packed>,
+    shelf: Shelf,
     manifests: HashMap<StepId, Manifest>,
     reopened: HashSet<StepId>,
+    /// Blobs that the registry had and lost: no earlier answer is believed.
+    undone: HashSet<StepId>,
     stopped: bool,
 }
 
 impl<'a> Schedule<'a> {
     pub(super) fn new(plan: &'a PushPlan, limits: Limits) -> Self {
-        Self {
+        let slot = |step: &Step| Slot {
+            state: State::Waiting,
+            open: step.needs.len(),
+            needed_by: Vec::new(),
+            wanted: 0,
+        };
+        let mut schedule = Self {
             steps: plan.steps(),
-            states: plan.steps().iter().map(|_| State::Waiting).collect(),
-            limits,
-            packing: 0,
-            transferring: 0,
-            busy: HashSet::new(),
+            slots: plan.steps().iter().map(slot).collect(),
+            queue: Queue::new(limits),
             stored: HashMap::new(),
-            packed: HashMap::new(),
+            shelf: Shelf::new(plan.steps()),
             manifests: HashMap::new(),
             reopened: HashSet::new(),
+            undone: HashSet::new(),
             stopped: false,
+        };
+        for (id, step) in plan.steps().iter().enumerate() {
+            for need in &step.needs {
+                if let Some(slot) = schedule.slots.get_mut(need.0) {
+                    slot.needed_by.push(StepId(id));
+                    slot.wanted += 1;
+                }
+            }
+            if step.needs.is_empty() {
+                schedule.line_up(StepId(id));
+            }
         }
+        schedule
     }
 
     /// The next step that may begin within the budgets, marked as running.
@@ -66,43 +95,32 @@ impl<'a> Schedule<'a> {
         if self.stopped {
             return None;
         }
-        let id = (0..self.steps.len()).map(StepId).find(|id| self.may_begin(*id))?;
+        let id = self.queue.next(self.shelf.held())?;
         self.set(id, State::Running);
-        match self.digest_of(id) {
-            _ if self.is_pack(id) => self.packing += 1,
-            digest => {
-                self.transferring += 1;
-                self.busy.extend(digest);
-            }
-        }
         Some(id)
     }
 
-    fn may_begin(&self, id: StepId) -> bool {
-        let (Some(State::Waiting), Some(step)) = (self.states.get(id.0), self.steps.get(id.0)) else {
-            return false;
-        };
-        let free = match step.action {
-            Action::Pack { .. } => self.packing < self.limits.threads.get(),
-            _ => self.transferring < self.limits.jobs.get(),
-        };
-        free && step.needs.iter().all(|need| matches!(self.states.get(need.0), Some(State::Done)))
-            && !self.digest_of(id).is_some_and(|digest| self.busy.contains(&digest))
+    fn place(&self, id: StepId) -> Place {
+        match self.steps.get(id.0) {
+            Some(Step { action: Action::Pack { .. }, .. }) => Place::Pack,
+            _ => Place::Transfer(self.digest_of(id).cloned()),
+        }
     }
 
-    fn is_pack(&self, id: StepId) -> bool {
-        matches!(self.steps.get(id.0), Some(Step { action: Action::Pack { .. }, .. }))
+    fn line_up(&mut self, id: StepId) {
+        let place = self.place(id);
+        self.queue.line_up(id, place);
     }
 
     /// The digest of a blob step, as soon as it is known.
-    fn digest_of(&self, id: StepId) -> Option<Digest> {
+    fn digest_of(&self, id: StepId) -> Option<&Digest> {
         match &self.steps.get(id.0)?.action {
-            Action::Blob { content: BlobContent::Known { digest, .. }, .. } => Some(digest.clone()),
+            Action::Blob { content: BlobContent::Known { digest, .. }, .. } => Some(digest),
             Action::Blob { content: BlobContent::Remembered { descriptor, .. }, .. } => {
-                Some(descriptor.digest().clone())
+                Some(descriptor.digest())
             }
             Action::Blob { content: BlobContent::Packed(pack), .. } => {
-                self.packed.get(pack).map(|packed| packed.descriptor.digest().clone())
+                self.shelf.descriptor(*pack).map(Descriptor::digest)
             }
             _ => None,
         }
@@ -110,14 +128,7 @@ impl<'a> Schedule<'a> {
 
     /// Notes how a step ended, and fails what needed it.
     pub(super) fn record(&mut self, id: StepId, ended: Ended) {
-        if self.is_pack(id) {
-            self.packing = self.packing.saturating_sub(1);
-        } else {
-            self.transferring = self.transferring.saturating_sub(1);
-            if let Some(digest) = self.digest_of(id) {
-                self.busy.remove(&digest);
-            }
-        }
+        self.queue.leave(&self.place(id));
         match ended {
             Ended::Done(done) => self.keep(id, done),
             Ended::Failed(error) => self.fail(id, &Arc::new(error)),
@@ -126,88 +137,132 @@ impl<'a> Schedule<'a> {
     }
 
     fn keep(&mut self, id: StepId, done: Done) {
-        self.set(id, State::Done);
         match done {
-            Done::Packed(packed) => {
-                self.packed.insert(id, packed);
-            }
+            Done::Packed(packed) => self.shelf.keep(id, packed),
             Done::Manifest(manifest) => {
                 self.manifests.insert(id, manifest);
-                self.release_packed();
             }
             Done::Blob { digest, repository } => self.stored.entry(digest).or_default().push(repository),
             Done::Tagged => {}
         }
+        self.set(id, State::Done);
+        for later in self.needed_by(id) {
+            let Some(slot) = self.waiting(later) else { continue };
+            slot.open = slot.open.saturating_sub(1);
+            if slot.open == 0 {
+                self.line_up(later);
+            }
+        }
     }
 
-    /// Lets go of packed bytes that no open step will read again.
-    fn release_packed(&mut self) {
-        let open: HashSet<StepId> = self
-            .steps
-            .iter()
-            .zip(&self.states)
-            .filter(|(_, state)| matches!(state, State::Waiting | State::Running))
-            .flat_map(|(step, _)| packs_of(&step.action))
-            .collect();
-        self.packed.retain(|pack, _| open.contains(pack));
-    }
-
+    /// Fails the step, what needs it, and what was to be done for those alone.
     fn fail(&mut self, id: StepId, error: &Arc<ImageError>) {
         self.set(id, State::Failed(Arc::clone(error)));
-        for later in id.0 + 1..self.steps.len() {
-            let needs_it = self.steps.get(later).is_some_and(|step| {
-                step.needs.iter().any(|need| matches!(self.states.get(need.0), Some(State::Failed(_))))
-            });
-            if needs_it && matches!(self.states.get(later), Some(State::Waiting)) {
-                self.set(StepId(later), State::Failed(Arc::clone(error)));
+        let mut failed = vec![id];
+        while let Some(id) = failed.pop() {
+            let mut dead: Vec<StepId> = self.needed_by(id);
+            for need in self.steps.get(id.0).map(|step| step.needs.as_slice()).unwrap_or_default() {
+                let Some(slot) = self.slots.get_mut(need.0) else { continue };
+                slot.wanted = slot.wanted.saturating_sub(1);
+                dead.extend((slot.wanted == 0).then_some(*need));
+            }
+            for id in dead {
+                if self.waiting(id).is_some() {
+                    self.queue.forget(id, &self.place(id));
+                    self.set(id, State::Failed(Arc::clone(error)));
+                    failed.push(id);
+                }
             }
         }
     }
 
     fn set(&mut self, id: StepId, state: State) {
-        if let Some(slot) = self.states.get_mut(id.0) {
-            *slot = state;
+        let ended = !matches!(state, State::Waiting | State::Running);
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.state = state;
         }
+        if let Some(pack) = self.steps.get(id.0).and_then(pack_of).filter(|_| ended) {
+            self.shelf.upload_ended(pack);
+        }
+    }
+
+    fn needed_by(&self, id: StepId) -> Vec<StepId> {
+        self.slots.get(id.0).map(|slot| slot.needed_by.clone()).unwrap_or_default()
+    }
+
+    fn waiting(&mut self, id: StepId) -> Option<&mut Slot> {
+        self.slots.get_mut(id.0).filter(|slot| matches!(slot.state, State::Waiting))
+    }
+
+    fn is_done(&self, id: StepId) -> bool {
+        self.slots.get(id.0).is_some_and(|slot| matches!(slot.state, State::Done))
     }
 
     /// Once for a manifest whose blobs the registry has lost: they are asked for and sent again.
     /// Returns whether there is something to do again.
     pub(super) fn reopen(&mut self, id: StepId) -> bool {
         let Some(step) = self.steps.get(id.0).filter(|_| self.reopened.insert(id)) else { return false };
-        self.transferring = self.transferring.saturating_sub(1);
-        self.set(id, State::Waiting);
+        self.queue.leave(&self.place(id));
         for need in &step.needs {
-            if let Some(digest) = self.digest_of(*need) {
-                self.stored.remove(&digest);
-                self.set(*need, State::Waiting);
-            }
+            self.undo(*need);
         }
+        self.wait(id);
         true
     }
 
-    /// Whether the step belongs to a second round, where no earlier answer is believed.
+    /// A blob is to be brought again. Its bytes may have been let go: then it is packed again, too.
+    fn undo(&mut self, id: StepId) {
+        let Some(digest) = self.digest_of(id).filter(|_| self.is_done(id)).cloned() else { return };
+        self.stored.remove(&digest);
+        self.undone.insert(id);
+        if let Some(pack) = self.steps.get(id.0).and_then(pack_of)
+            && !self.shelf.upload_again(pack)
+            && self.is_done(pack)
+        {
+            self.wait(pack);
+        }
+        self.wait(id);
+        for later in self.needed_by(id) {
+            let Some(slot) = self.waiting(later) else { continue };
+            slot.open += 1;
+            self.queue.forget(later, &self.place(later));
+        }
+    }
+
+    /// Begins when all of its needs are done, which some may be already.
+    fn wait(&mut self, id: StepId) {
+        let needs = self.steps.get(id.0).map(|step| step.needs.as_slice()).unwrap_or_default();
+        let open = needs.iter().filter(|need| !self.is_done(**need)).count();
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            (slot.state, slot.open) = (State::Waiting, open);
+        }
+        if open == 0 {
+            self.line_up(id);
+        }
+    }
+
+    /// Whether the blob is brought a second time, where no earlier answer is believed.
     pub(super) fn is_second_round(&self, id: StepId) -> bool {
-        self.reopened
-            .iter()
-            .any(|manifest| self.steps.get(manifest.0).is_some_and(|step| step.needs.contains(&id)))
+        self.undone.contains(&id)
     }
 
     /// No step is begun from now on.
     pub(super) fn stop(&mut self) {
         self.stopped = true;
-        for state in &mut self.states {
-            if matches!(state, State::Waiting) {
-                *state = State::Cancelled;
+        for slot in &mut self.slots {
+            if matches!(slot.state, State::Waiting) {
+                slot.state = State::Cancelled;
             }
         }
     }
 
-    pub(super) fn packed(&self, id: StepId) -> Option<&Packed> {
-        self.packed.get(&id)
+    /// The bytes that a pack step left.
+    pub(super) fn packed(&self, id: StepId) -> Option<&Blob> {
+        self.shelf.blob(id)
     }
 
     pub(super) fn packed_descriptor(&self, id: StepId) -> Option<&Descriptor> {
-        self.packed.get(&id).map(|packed| &*packed.descriptor)
+        self.shelf.descriptor(id)
     }
 
     pub(super) fn manifest(&self, id: StepId) -> Option<&Manifest> {
@@ -226,27 +281,12 @@ impl<'a> Schedule<'a> {
 
     /// What became of a step; `None` while it is not settled.
     pub(super) fn settled(&self, id: StepId) -> Option<Settled> {
-        match self.states.get(id.0)? {
+        match &self.slots.get(id.0)?.state {
             State::Waiting | State::Running => None,
             State::Done => Some(Settled::Done),
             State::Failed(error) => Some(Settled::Failed(Arc::clone(error))),
             State::Cancelled => Some(Settled::Cancelled),
         }
-    }
-}
-
-/// The pack steps whose bytes or descriptors an action reads.
-fn packs_of(action: &Action) -> Vec<StepId> {
-    match action {
-        Action::Blob { content: BlobContent::Packed(pack), .. } => vec![*pack],
-        Action::Manifest { form: ManifestForm::Compose { layers, .. }, .. } => layers
-            .iter()
-            .filter_map(|slot| match slot {
-                LayerSlot::Packed(pack) => Some(*pack),
-                LayerSlot::Known(_) => None,
-            })
-            .collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -259,128 +299,4 @@ pub(super) enum Settled {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::NonZeroUsize;
-
-    use bytes::Bytes;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::content::Blob;
-    use crate::oci::sha256;
-    use crate::plan::{RegistryHost, Target};
-
-    fn limits(n: usize) -> Limits {
-        let n = NonZeroUsize::new(n).unwrap();
-        Limits { jobs: n, threads: n }
-    }
-
-    fn target(repository: &str) -> Target {
-        Target {
-            registry: RegistryHost("r".into()),
-            repository: repository.parse().unwrap(),
-            tag: "t".parse().unwrap(),
-        }
-    }
-
-    fn blob(repository: &str, content: u8) -> Step {
-        let blob = Blob::Memory(Bytes::copy_from_slice(&[content]));
-        let content = BlobContent::Known { digest: sha256(&[content]), blob, presence: None };
-        let action = Action::Blob { repository: repository.parse().unwrap(), content };
-        Step { needs: Vec::new(), action, image: 0 }
-    }
-
-    fn tag(needs: Vec<StepId>) -> Step {
-        let manifest = needs.first().copied().unwrap_or(StepId(0));
-        Step { needs, action: Action::Tag { target: target("o/a"), manifest, current: None }, image: 0 }
-    }
-
-    fn plan(steps: Vec<Step>) -> PushPlan {
-        PushPlan { steps, images: Vec::new() }
-    }
-
-    fn done(step: &Step) -> Done {
-        match &step.action {
-            Action::Blob { repository, content: BlobContent::Known { digest, .. } } => {
-                Done::Blob { digest: digest.clone(), repository: repository.clone() }
-            }
-            _ => Done::Tagged,
-        }
-    }
-
-    #[test]
-    fn the_same_digest_is_never_on_its_way_twice() {
-        let plan = plan(vec![blob("o/a", 1), blob("o/b", 1), blob("o/b", 2)]);
-        let mut schedule = Schedule::new(&plan, limits(3));
-        assert_eq!(schedule.next(), Some(StepId(0)));
-        assert_eq!(schedule.next(), Some(StepId(2)));
-        assert_eq!(schedule.next(), None);
-        schedule.record(StepId(0), Ended::Done(done(&plan.steps[0])));
-        assert_eq!(schedule.next(), Some(StepId(1)));
-        let from = schedule.elsewhere(&sha256(&[1]), &"o/b".parse().unwrap());
-        assert_eq!(from.map(Repository::as_str), Some("o/a"));
-    }
-
-    #[test]
-    fn after_a_stop_nothing_begins() {
-        let plan = plan(vec![blob("o/a", 1), blob("o/a", 2)]);
-        let mut schedule = Schedule::new(&plan, limits(1));
-        let first = schedule.next().unwrap();
-        schedule.stop();
-        schedule.record(first, Ended::Done(done(&plan.steps[0])));
-        assert_eq!(schedule.next(), None);
-        assert!(matches!(schedule.settled(StepId(0)), Some(Settled::Done)));
-        assert!(matches!(schedule.settled(StepId(1)), Some(Settled::Cancelled)));
-    }
-
-    /// Steps that need random earlier ones; every third kind of content is shared.
-    fn plans() -> impl Strategy<Value = PushPlan> {
-        prop::collection::vec(
-            (any::<u8>(), any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 0..4)),
-            1..40,
-        )
-        .prop_map(|drawn| {
-            let mut steps: Vec<Step> = Vec::new();
-            for (content, is_blob, needs) in drawn {
-                let needs: Vec<StepId> = match steps.len() {
-                    0 => Vec::new(),
-                    n => needs.iter().map(|index| StepId(index.index(n))).collect(),
-                };
-                steps.push(if is_blob { blob("o/a", content % 5) } else { tag(needs) });
-            }
-            plan(steps)
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn every_step_is_settled_once_and_begins_after_what_it_needs(
-            plan in plans(), jobs in 1_usize..4, failing in any::<u64>(), order in any::<u64>()
-        ) {
-            let mut schedule = Schedule::new(&plan, limits(jobs));
-            let (mut running, mut begun) = (Vec::new(), 0);
-            loop {
-                while let Some(id) = schedule.next() {
-                    for need in &plan.steps[id.0].needs {
-                        prop_assert!(matches!(schedule.settled(*need), Some(Settled::Done)));
-                    }
-                    begun += 1;
-                    running.push(id);
-                }
-                prop_assert!(running.len() <= jobs);
-                if running.is_empty() { break }
-                let position = usize::try_from(order % 7).unwrap() % running.len();
-                let id = running.swap_remove(position);
-                let ended = if (failing >> (id.0 % 64)).trailing_zeros() >= 3 {
-                    let refused = crate::port::RegistryError::Cancelled;
-                    Ended::Failed(ImageError::Registry(refused))
-                } else {
-                    Ended::Done(done(&plan.steps[id.0]))
-                };
-                schedule.record(id, ended);
-            }
-            prop_assert!(begun <= plan.steps.len());
-            prop_assert!((0..plan.steps.len()).all(|i| schedule.settled(StepId(i)).is_some()));
-        }
-    }
-}
+mod tests;
