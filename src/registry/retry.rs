@@ -33,7 +33,7 @@ impl Policy {
     }
 
     pub(super) fn budget(self) -> Budget {
-        Budget { policy: self, failures: 0, waited: Duration::ZERO }
+        Budget { policy: self, failures: 0, faults: 0, waited: Duration::ZERO }
     }
 }
 
@@ -42,7 +42,7 @@ impl Policy {
 pub(super) enum Passing {
     /// Refused connections, 502 and 503: the service is away, and goes on being tried for a minute.
     Outage,
-    /// The registry named the wait itself (`Retry-After`).
+    /// As an outage, but the registry named the wait itself (`Retry-After`).
     Asked(Duration),
     Fault,
 }
@@ -72,14 +72,15 @@ impl Spent {
 pub(super) struct Budget {
     policy: Policy,
     failures: u32,
+    /// Failures that were no outage: a service that was away is not blamed for it when it is back.
+    faults: u32,
     waited: Duration,
 }
 
 impl Budget {
     /// Something moved on that had never been reached before: the count begins anew.
     pub(super) fn progressed(&mut self) {
-        self.failures = 0;
-        self.waited = Duration::ZERO;
+        *self = self.policy.budget();
     }
 
     pub(super) fn at_most(&self, wait: Duration) -> Duration {
@@ -92,16 +93,24 @@ impl Budget {
 
     /// How long to wait before the next attempt, without jitter.
     pub(super) fn failed(&mut self, kind: Passing) -> Result<Duration, Spent> {
-        let before = self.failures;
+        let Self { policy: Policy { retries, max_wait, .. }, failures, faults, waited } = *self;
         self.failures += 1;
-        let doubled = FIRST_WAIT.saturating_mul(1 << before.min(16)).min(self.policy.max_wait);
+        let (before, spent) = match kind {
+            Passing::Fault => {
+                self.faults += 1;
+                (faults, faults >= retries)
+            }
+            Passing::Outage | Passing::Asked(_) => {
+                (failures - faults, failures >= retries && (waited >= OUTAGE || retries == 0))
+            }
+        };
+        let doubled = FIRST_WAIT.saturating_mul(1 << before.min(16)).min(max_wait);
         let wait = match kind {
             Passing::Asked(asked) if asked > LONGEST_ASKED => return Err(Spent::AskedTooLong(asked)),
             Passing::Asked(asked) => asked.max(doubled),
             Passing::Outage | Passing::Fault => doubled,
         };
-        let away = kind == Passing::Outage && self.waited < OUTAGE && self.policy.retries > 0;
-        if before >= self.policy.retries && !away {
+        if spent {
             return Err(Spent::Attempts(self.failures));
         }
         // A floor, so that a maximal wait of zero ends as well.
@@ -136,6 +145,24 @@ mod tests {
     #[test]
     fn an_outage_is_waited_out_for_a_minute() {
         assert_eq!(waits(Passing::Outage), [500, 1000, 2000, 4000, 8000, 16000, 30000]);
+    }
+
+    #[test]
+    fn an_outage_leaves_the_count_of_other_faults_as_it_was() {
+        let mut budget = Policy::default().budget();
+        for _ in 0..7 {
+            budget.failed(Passing::Outage).unwrap();
+        }
+        let faults = std::iter::from_fn(|| budget.failed(Passing::Fault).ok()).count();
+        assert_eq!(faults, 5);
+    }
+
+    #[test]
+    fn an_outage_whose_waits_are_named_is_waited_out_for_a_minute_too() {
+        let mut budget = Policy::default().budget();
+        let asked = Passing::Asked(Duration::from_secs(5));
+        let waited: Duration = std::iter::from_fn(|| budget.failed(asked).ok()).sum();
+        assert!(waited >= OUTAGE, "{waited:?}");
     }
 
     #[test]
