@@ -82,13 +82,14 @@ impl Answer {
 
     /// Whether the same request may succeed later.
     pub(super) fn passing(&self) -> Option<Passing> {
-        let kind = match self.status.as_u16() {
-            502 | 503 => Passing::Outage,
-            408 | 409 | 425 | 429 | 500 | 504 => Passing::Fault,
-            _ => return None,
-        };
-        let asked = matches!(self.status.as_u16(), 413 | 429 | 503).then(|| self.retry_after()).flatten();
-        Some(asked.map_or(kind, Passing::Asked))
+        let status = self.status.as_u16();
+        let asked = matches!(status, 413 | 429 | 503).then(|| self.retry_after()).flatten();
+        match status {
+            _ if asked.is_some() => asked.map(Passing::Asked),
+            502 | 503 => Some(Passing::Outage),
+            408 | 409 | 425 | 429 | 500 | 504 => Some(Passing::Fault),
+            _ => None,
+        }
     }
 
     /// What the server says of its refusal, made safe to show.
@@ -218,6 +219,10 @@ mod tests {
         assert_eq!(answer(503, &[], "").passing(), Some(Passing::Outage));
         assert_eq!(
             answer(503, &[("retry-after", "9")], "").passing(),
+            Some(Passing::Asked(Duration::from_secs(9)))
+        );
+        assert_eq!(
+            answer(413, &[("retry-after", "9")], "").passing(),
             Some(Passing::Asked(Duration::from_secs(9)))
         );
         assert_eq!(answer(500, &[], "").passing(), Some(Passing::Fault));

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::reply::{Action, Broken, BrokenKind, Carried, Event, Failure, Numbering, Reply};
 use crate::port::{Refusal, Stored};
 use crate::registry::location::Session;
@@ -8,13 +6,13 @@ use crate::registry::retry::{Budget, Passing, Policy};
 /// A POST with the whole blob costs Gitea its size in memory and, cut short, leaves a file behind.
 const SINGLE: u64 = 16 * 1024 * 1024;
 const CHUNK: u64 = 16 * 1024 * 1024;
-pub(super) const MIN_CHUNK: u64 = 1024 * 1024;
+const MIN_CHUNK: u64 = 1024 * 1024;
 /// Fewer new bytes than this are no progress.
 pub(super) const STEP: u64 = 64 * 1024;
 /// A registry that loses sessions this often will lose the next one too.
 pub(super) const LOST_SESSIONS: u8 = 2;
 /// Waits of 2, 4, 8, ... s for a registry that is still storing: two minutes in all.
-const POLLS: u8 = 7;
+pub(super) const POLLS: u8 = 7;
 
 /// What the registry takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +52,10 @@ pub(super) enum Next {
 /// Why it is not known whether the blob is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unsure {
-    /// The answer was lost or was an error.
-    Lost,
+    /// The answer was lost or was an error, which costs so much if the blob is not there.
+    Lost(Passing),
+    /// The answer was an error that has been waited out.
+    Paid,
     /// The registry had everything and did not answer in time.
     Storing,
 }
@@ -86,6 +86,8 @@ pub(in crate::registry) struct Machine {
     pub(super) route: Route,
     pub(super) size: u64,
     pub(super) chunk: u64,
+    /// Chunks become no smaller.
+    pub(super) least: u64,
     pub(super) session: Option<Session>,
     /// Bytes that the session holds.
     pub(super) acked: u64,
@@ -98,7 +100,7 @@ pub(in crate::registry) struct Machine {
     pub(super) budget: Budget,
     pub(super) lost_sessions: u8,
     pub(super) digest_refusals: u8,
-    polls: u8,
+    pub(super) polls: u8,
     /// `PATCHes` that may still be sent: a registry that takes a byte at a time is not served for ever.
     patches: u64,
 }
@@ -122,6 +124,7 @@ impl Machine {
             },
             size: size.blob,
             chunk,
+            least: MIN_CHUNK.min(chunk),
             session: None,
             acked: 0,
             sent: 0,
@@ -144,9 +147,8 @@ impl Machine {
             (State::Closing(AfterClose::Reopen(broken)), _) => self.pay(Passing::Fault, broken, Next::Open),
             (_, Event::Cancelled) => self.leave(Failure::Cancelled),
             (_, Event::Hopeless) => self.leave(Failure::Hopeless),
-            (State::Fresh | State::Waiting(Next::Open), _) => self.open(),
-            (State::Waiting(Next::Status), _) => self.ask_status(),
-            (State::Waiting(Next::Ask(unsure)), _) => self.ask(unsure),
+            (State::Fresh, _) => self.open(),
+            (State::Waiting(next), _) => self.go_on(next),
             (State::Opening(carried), Event::Answered(reply)) => self.opened(carried, &reply),
             (State::Opening(carried), Event::Broken(broken)) => self.open_broke(carried, broken),
             (State::Sending { end }, Event::Answered(reply)) => self.patched(end, reply),
@@ -156,7 +158,7 @@ impl Machine {
             (State::Committing(carried), Event::Answered(reply)) => self.committed(carried, &reply),
             (State::Committing(_), Event::Broken(broken)) => match broken.kind {
                 BrokenKind::Silent => self.ask(Unsure::Storing),
-                _ => self.ask(Unsure::Lost),
+                _ => self.ask(Unsure::Lost(Passing::Fault)),
             },
             (State::Confirming(unsure), Event::Answered(reply)) => self.confirmed(unsure, &reply),
             (State::Confirming(unsure), Event::Broken(broken)) => self.pay_broken(broken, Next::Ask(unsure)),
@@ -187,7 +189,7 @@ impl Machine {
                 }
                 None => Self::end(reply.refused()),
             },
-            (413, Carried::WholeBlob) => {
+            (413, Carried::WholeBlob) if reply.passing.is_none() => {
                 self.route = Route::Patches(Numbering::Numbered);
                 self.chunk = (self.size / 2).clamp(MIN_CHUNK, CHUNK);
                 self.open()
@@ -198,8 +200,9 @@ impl Machine {
                 message: reply.message.clone(),
             }),
             _ if reply.refusal == Some(Refusal::DigestInvalid) => self.digest_refused(reply),
+            (504, Carried::WholeBlob) => self.ask(Unsure::Storing),
             _ => match (reply.passing, carried) {
-                (Some(_), Carried::WholeBlob) => self.ask(Unsure::Lost),
+                (Some(kind), Carried::WholeBlob) => self.unsure(kind, reply),
                 (Some(kind), Carried::Nothing) => self.pay_reply(kind, reply, Next::Open),
                 (None, _) => Self::end(Self::out_of_quota(carried, reply)),
             },
@@ -209,7 +212,7 @@ impl Machine {
     fn open_broke(&mut self, carried: Carried, broken: Broken) -> Action {
         match (carried, broken.kind) {
             (Carried::WholeBlob, BrokenKind::Silent) => self.ask(Unsure::Storing),
-            (Carried::WholeBlob, BrokenKind::Cut) => self.ask(Unsure::Lost),
+            (Carried::WholeBlob, BrokenKind::Cut) => self.ask(Unsure::Lost(Passing::Fault)),
             _ => self.pay_broken(broken, Next::Open),
         }
     }
@@ -229,7 +232,7 @@ impl Machine {
         };
         let Some(left) = self.patches.checked_sub(1) else {
             let last = "the registry takes too few bytes at a time".to_owned();
-            return Self::end(Failure::Exhausted { attempts: self.budget.failures(), last, status: None });
+            return self.leave(Failure::Exhausted { attempts: self.budget.failures(), last, status: None });
         };
         self.patches = left;
         self.sent = self.sent.max(end);
@@ -251,12 +254,12 @@ impl Machine {
         match (reply.status, reply.passing) {
             (404 | 416, _) if untried => self.whole_put(&reply),
             (405 | 501, _) if self.acked == 0 => self.whole_put(&reply),
-            (413, _) => self.too_large(end - self.acked, &reply),
+            (413, None) => self.too_large(end - self.acked, &reply),
             (416, _) if !self.resumed => self.ask_status(),
             (416, _) => self.renew(&reply),
             (404, _) => self.lost(&reply),
             _ if reply.refusal == Some(Refusal::DigestInvalid) => self.digest_refused(&reply),
-            (500..=599, Some(_)) if self.resumed => self.renew(&reply),
+            (500..=599, Some(Passing::Fault | Passing::Outage)) if self.resumed => self.renew(&reply),
             (status, Some(kind)) => {
                 if status == 408 {
                     self.halve();
@@ -290,41 +293,15 @@ impl Machine {
     fn committed(&mut self, carried: Carried, reply: &Reply) -> Action {
         match (reply.status, reply.passing) {
             (200 | 201 | 204, _) => Action::End(Ok(Stored::Uploaded)),
-            (413, _) if carried == Carried::WholeBlob => {
+            (413, None) if carried == Carried::WholeBlob => {
                 self.route = Route::Patches(Numbering::Numbered);
                 self.too_large(self.size, reply)
             }
             _ if reply.refusal == Some(Refusal::DigestInvalid) => self.digest_refused(reply),
             (504, _) => self.ask(Unsure::Storing),
-            (404 | 202, _) | (_, Some(_)) => self.ask(Unsure::Lost),
+            (_, Some(kind)) => self.unsure(kind, reply),
+            (404 | 202, _) => self.ask(Unsure::Lost(Passing::Fault)),
             (_, None) => self.leave(Self::out_of_quota(Carried::WholeBlob, reply)),
-        }
-    }
-
-    fn ask(&mut self, unsure: Unsure) -> Action {
-        self.state = State::Confirming(unsure);
-        Action::Ask
-    }
-
-    fn confirmed(&mut self, unsure: Unsure, reply: &Reply) -> Action {
-        if reply.is_success() && reply.length.is_none_or(|length| length == self.size) {
-            return Action::End(Ok(Stored::Uploaded));
-        }
-        if let Some(kind) = reply.passing {
-            return self.pay_reply(kind, reply, Next::Ask(unsure));
-        }
-        if unsure == Unsure::Storing && self.polls < POLLS {
-            let wait = self.budget.at_most(Duration::from_secs(2 << self.polls));
-            self.polls += 1;
-            self.state = State::Waiting(Next::Ask(unsure));
-            let reason = "the registry is still storing it".to_owned();
-            return Action::Wait { wait, reason, attempt: u32::from(self.polls), host: false };
-        }
-        let broken = Broken { kind: BrokenKind::Cut, reason: "the registry does not have it yet".to_owned() };
-        match (&self.session, self.route) {
-            (Some(_), Route::Patches(_)) if !self.resumed => self.pay(Passing::Fault, broken, Next::Status),
-            (Some(_), _) => self.close(AfterClose::Reopen(broken)),
-            (None, _) => self.pay(Passing::Fault, broken, Next::Open),
         }
     }
 }

@@ -1,6 +1,8 @@
-use super::machine::{AfterClose, LOST_SESSIONS, MIN_CHUNK, Machine, Next, Route, STEP, State};
+use std::time::Duration;
+
+use super::machine::{AfterClose, LOST_SESSIONS, Machine, Next, POLLS, Route, STEP, State, Unsure};
 use super::reply::{Action, Broken, BrokenKind, Carried, Failure, Numbering, Reply};
-use crate::port::Refusal;
+use crate::port::{Refusal, Stored};
 use crate::registry::retry::{Passing, Spent};
 
 /// What is done about faults and refusals.
@@ -50,10 +52,58 @@ impl Machine {
         }
     }
 
-    /// The session stays: a later run may go on with it.
-    fn exhausted(&self, spent: Spent, reason: String, status: Option<u16>) -> Action {
+    fn exhausted(&mut self, spent: Spent, reason: String, status: Option<u16>) -> Action {
         let attempts = self.budget.failures();
-        Self::end(Failure::Exhausted { attempts, last: spent.told(reason), status })
+        self.leave(Failure::Exhausted { attempts, last: spent.told(reason), status })
+    }
+
+    pub(super) fn go_on(&mut self, next: Next) -> Action {
+        match next {
+            Next::Open => self.open(),
+            Next::Status => self.ask_status(),
+            Next::Ask(unsure) => self.ask(unsure),
+        }
+    }
+
+    /// An error after everything was sent: the blob may be there all the same. A registry that wants to
+    /// be left alone is not even asked.
+    pub(super) fn unsure(&mut self, kind: Passing, reply: &Reply) -> Action {
+        match kind {
+            Passing::Asked(_) => self.pay_reply(kind, reply, Next::Ask(Unsure::Paid)),
+            Passing::Fault | Passing::Outage => self.ask(Unsure::Lost(kind)),
+        }
+    }
+
+    pub(super) fn ask(&mut self, unsure: Unsure) -> Action {
+        self.state = State::Confirming(unsure);
+        Action::Ask
+    }
+
+    pub(super) fn confirmed(&mut self, unsure: Unsure, reply: &Reply) -> Action {
+        if reply.is_success() && reply.length.is_none_or(|length| length == self.size) {
+            return Action::End(Ok(Stored::Uploaded));
+        }
+        if let Some(kind) = reply.passing {
+            return self.pay_reply(kind, reply, Next::Ask(unsure));
+        }
+        if unsure == Unsure::Storing && self.polls < POLLS {
+            let wait = self.budget.at_most(Duration::from_secs(2 << self.polls));
+            self.polls += 1;
+            self.state = State::Waiting(Next::Ask(unsure));
+            let reason = "the registry is still storing it".to_owned();
+            return Action::Wait { wait, reason, attempt: u32::from(self.polls), host: false };
+        }
+        let broken = Broken { kind: BrokenKind::Cut, reason: "the registry does not have it yet".to_owned() };
+        let next = match (&self.session, self.route) {
+            (None, _) => Next::Open,
+            (Some(_), Route::Patches(_)) if !self.resumed => Next::Status,
+            (Some(_), _) => return self.close(AfterClose::Reopen(broken)),
+        };
+        match unsure {
+            Unsure::Paid => self.go_on(next),
+            Unsure::Lost(kind) => self.pay(kind, broken, next),
+            Unsure::Storing => self.pay(Passing::Fault, broken, next),
+        }
     }
 
     pub(super) fn ask_status(&mut self) -> Action {
@@ -91,12 +141,13 @@ impl Machine {
 
     pub(super) fn take_minimum(&mut self, reply: &Reply) {
         if let Some(least) = reply.chunk_min {
+            self.least = self.least.max(least);
             self.chunk = self.chunk.max(least);
         }
     }
 
     pub(super) fn halve(&mut self) {
-        self.chunk = (self.chunk / 2).max(MIN_CHUNK);
+        self.chunk = (self.chunk / 2).max(self.least);
     }
 
     /// This session is of no more use: another one, from the start.
@@ -127,10 +178,10 @@ impl Machine {
 
     /// `refused` bytes in one body were too many for something on the way; the session is as it was.
     pub(super) fn too_large(&mut self, refused: u64, reply: &Reply) -> Action {
-        if refused <= MIN_CHUNK {
+        if refused <= self.least {
             return self.leave(reply.refused());
         }
-        self.chunk = (refused / 2).max(MIN_CHUNK);
+        self.chunk = (refused / 2).max(self.least);
         self.route = Route::Patches(Numbering::Numbered);
         self.advance()
     }
@@ -142,7 +193,7 @@ impl Machine {
         if self.digest_refusals > 1 {
             return self.leave(reply.refused());
         }
-        self.chunk = MIN_CHUNK;
+        self.chunk = self.least;
         self.route = Route::Patches(Numbering::Numbered);
         self.renew(reply)
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -121,6 +123,92 @@ fn a_lost_answer_to_the_commit_is_asked_for() {
     assert_eq!(machine.next(Event::Answered(there)), COMMITTED);
 }
 
+fn asked(status: u16) -> Event {
+    let passing = Some(Passing::Asked(Duration::from_secs(9)));
+    Event::Answered(Reply { status, passing, ..Reply::default() })
+}
+
+fn waits_as_asked(action: &Action) {
+    let Action::Wait { wait, host, .. } = action else { panic!("{action:?}") };
+    assert_eq!((wait.as_secs(), *host), (9, true));
+}
+
+#[test]
+fn a_wait_that_the_registry_names_is_kept_before_anything_is_asked() {
+    let mut single = machine(Form::Gitea, MIB);
+    single.next(Event::Begin);
+    waits_as_asked(&single.next(asked(429)));
+    assert_eq!(single.next(Event::Waited), Action::Ask);
+    // It has been paid for.
+    assert_eq!(single.next(answered(404)), Action::Open { carried: Carried::WholeBlob });
+
+    let mut commit = machine(Form::Spec, MIB);
+    commit.next(Event::Begin);
+    commit.next(with_session(202, None));
+    commit.next(with_session(202, None));
+    waits_as_asked(&commit.next(asked(503)));
+    assert_eq!(commit.next(Event::Waited), Action::Ask);
+    assert!(matches!(commit.next(answered(404)), Action::Status { .. }));
+}
+
+#[test]
+fn a_session_is_not_given_up_for_a_wait_that_is_asked_for() {
+    let mut machine = machine(Form::Gitea, 40 * MIB);
+    machine.next(Event::Begin);
+    machine.next(with_session(202, None));
+    machine.next(answered(500));
+    machine.next(Event::Waited);
+    machine.next(with_session(204, None));
+    waits_as_asked(&machine.next(asked(503)));
+    assert!(matches!(machine.next(Event::Waited), Action::Status { .. }));
+}
+
+#[test]
+fn a_413_that_names_a_wait_is_no_matter_of_size() {
+    let mut machine = machine(Form::Spec, 40 * MIB);
+    machine.next(Event::Begin);
+    machine.next(with_session(202, None));
+    waits_as_asked(&machine.next(asked(413)));
+}
+
+#[test]
+fn a_single_request_that_a_proxy_gave_up_may_still_be_stored() {
+    let mut machine = machine(Form::Gitea, MIB);
+    machine.next(Event::Begin);
+    assert_eq!(machine.next(answered(504)), Action::Ask);
+    for _ in 0..7 {
+        assert!(matches!(machine.next(answered(404)), Action::Wait { .. }));
+        assert_eq!(machine.next(Event::Waited), Action::Ask);
+    }
+    let there = Reply { status: 200, length: Some(MIB), ..Reply::default() };
+    assert_eq!(machine.next(Event::Answered(there)), COMMITTED);
+}
+
+#[test]
+fn what_is_given_up_leaves_no_session() {
+    let policy = Policy { retries: 0, ..Policy::default() };
+    let size = Size { blob: 40 * MIB, chunk: None, limit: None };
+    let mut machine = Machine::new(Form::Gitea, size, policy);
+    machine.next(Event::Begin);
+    machine.next(with_session(202, None));
+    assert!(matches!(machine.next(answered(500)), Action::Close { .. }));
+    let Action::End(Err(Failure::Exhausted { status: Some(500), .. })) = machine.next(answered(204)) else {
+        panic!("given up")
+    };
+}
+
+#[test]
+fn chunks_never_fall_below_what_the_registry_takes() {
+    let mut machine = machine(Form::Gitea, 40 * MIB);
+    machine.next(Event::Begin);
+    let session = Some(Session::of_test("/u/1"));
+    let opened = Reply { status: 202, session, chunk_min: Some(12 * MIB), ..Reply::default() };
+    machine.next(Event::Answered(opened));
+    machine.next(broken(BrokenKind::Stalled));
+    machine.next(Event::Waited);
+    assert_eq!(machine.next(with_session(204, None)), patch(0..12 * MIB, Numbering::Numbered));
+}
+
 #[test]
 fn a_blob_of_another_size_is_not_this_one() {
     let mut machine = machine(Form::Gitea, MIB);
@@ -218,7 +306,6 @@ struct Model {
     size: u64,
     session: Option<Held>,
     stored: bool,
-    requests: u64,
     received: u64,
 }
 
@@ -245,6 +332,8 @@ enum Fault {
     /// Cut after a part of the body.
     CutAfter(u8),
     Status(u16),
+    /// An error that names a wait.
+    Asked(u16),
     Stalled,
     Silent,
     SessionLost,
@@ -253,13 +342,13 @@ enum Fault {
 
 impl Model {
     fn perform(&mut self, action: &Action, fault: Fault) -> Event {
-        self.requests += 1;
         if matches!(action, Action::Wait { .. }) {
             return Event::Waited;
         }
         match fault {
             Fault::Unreachable => return broken(BrokenKind::Unreachable),
             Fault::Status(status) => return answered(status),
+            Fault::Asked(status) => return asked(status),
             Fault::SessionLost => self.session = None,
             Fault::CutAfter(part) => {
                 self.cut(action, part);
@@ -362,6 +451,7 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
         1 => Just(Fault::AnswerLost),
         2 => any::<u8>().prop_map(Fault::CutAfter),
         2 => status.prop_map(Fault::Status),
+        1 => prop::sample::select(vec![413, 429, 503]).prop_map(Fault::Asked),
         1 => Just(Fault::Stalled),
         1 => Just(Fault::Silent),
         1 => Just(Fault::SessionLost),
@@ -370,10 +460,13 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
     prop::collection::vec(fault, 1..40)
 }
 
+/// Each PATCH may be paid for with a whole budget of retries and the requests between them.
+const MOST_STEPS: usize = (64 + 8 * 90) * 40;
+
 /// Runs to the end, with faults from the list over and over when it is short.
 fn run(model: &mut Model, machine: &mut Machine, faults: &[Fault]) -> Result<Stored, Failure> {
     let mut event = Event::Begin;
-    for step in 0..5_000 {
+    for step in 0..MOST_STEPS {
         let action = machine.next(event);
         if let Action::End(end) = action {
             return end;
@@ -400,7 +493,7 @@ proptest! {
         if ended.is_ok() {
             prop_assert!(model.stored);
         }
-        prop_assert!(model.requests < 2_000, "{} requests", model.requests);
+
         let sent = model.received / size.max(1);
         prop_assert!(sent <= 60, "the blob was sent {sent} times over");
     }
@@ -424,7 +517,7 @@ proptest! {
         size in prop::sample::select(vec![MIB, 17 * MIB, 90 * MIB]),
         faults in prop::collection::vec((0_usize..12, prop::sample::select(vec![
             Fault::AnswerLost, Fault::CutAfter(100), Fault::Status(500), Fault::Status(503),
-            Fault::Status(429), Fault::Stalled, Fault::Unreachable,
+            Fault::Status(429), Fault::Asked(503), Fault::Stalled, Fault::Unreachable,
         ])), 0..3),
     ) {
         let form = if gitea { Form::Gitea } else { Form::Spec };
