@@ -21,7 +21,7 @@ use crate::content::{FilePool, SpoolDir};
 use crate::event::Events;
 use crate::job::{Job, Limits, Selection, World};
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
-use crate::port::{PackIndex, Source};
+use crate::port::{Origin, PackIndex, Scheme, Source};
 use crate::registry::{
     Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustedRealm,
 };
@@ -82,7 +82,7 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
             .as_ref()
             .map(|cluster| ClusterFacts { name: cluster.name.clone(), context: cluster.context.clone() }),
         registry: RegistryFacts {
-            host: target.origin.authority(),
+            host: target.origin.in_references(),
             address: None,
             tls: trust.facts,
             source: target.named_by.clone(),
@@ -124,7 +124,10 @@ fn options(
         addresses: settings
             .resolve
             .iter()
-            .map(|one| Pinned { host: one.host.clone(), port: one.port, address: one.address })
+            .map(|one| {
+                let meant = Origin::new(Scheme::Https, &one.host, one.port).connected();
+                Pinned { host: meant.host().to_owned(), port: one.port, address: one.address }
+            })
             .collect(),
         rebind: match settings.tls {
             // Without a checked certificate, names alone decide where a login goes.
@@ -154,15 +157,15 @@ fn naming(
     let names = settings.names.clone();
     let owner = match names.owner.or_else(|| target.path.clone()) {
         Some(owner) => Owner::Named(owner),
-        None => match (dialect, login.username.clone().or_else(|| target.owner())) {
-            (Dialect::Gitea, Some(user)) => Owner::User(user),
-            // Gitea has no repositories without an owner.
-            (Dialect::Gitea, None) => return Err(LocalError::NoOwner.into()),
-            (Dialect::Spec, _) => Owner::None,
-        },
+        // Gitea and Docker Hub have no repositories without an owner.
+        None if dialect == Dialect::Gitea || target.origin.is_docker_hub() => {
+            let user = login.username.clone().or_else(|| target.owner());
+            Owner::User(user.ok_or(LocalError::NoOwner)?)
+        }
+        None => Owner::None,
     };
     Ok(Naming {
-        registry: RegistryHost(target.origin.authority()),
+        registry: RegistryHost(target.origin.in_references()),
         owner,
         path: names.path,
         rules: if dialect == Dialect::Gitea { NameRules::Gitea } else { NameRules::Oci },

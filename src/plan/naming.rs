@@ -3,6 +3,9 @@ use std::fmt;
 use crate::oci::{NameError, Reference, Repository, Tag};
 use crate::port::{FoundImage, Suggested};
 
+/// Names without a registry are Docker Hub's, and its official images are below `library`.
+const DOCKER_HUB: &str = "docker.io";
+
 /// The registry's name as it stands in references: `host` or `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RegistryHost(pub String);
@@ -97,7 +100,8 @@ pub enum TargetError {
 /// A source's name, taken apart.
 #[derive(Default)]
 struct Parts {
-    /// Set where the name already starts with the target's registry.
+    /// Set where the name is one of the target's registry already. On Docker Hub every name without a
+    /// registry is one, so that an owner who was given goes before it; the official images are nobody's.
     here: bool,
     path: String,
     tag: Option<Tag>,
@@ -162,15 +166,18 @@ impl Naming {
     }
 
     fn parts(&self, name: &str) -> Result<Parts, TargetError> {
-        let here = name.strip_prefix(&self.registry.0).is_some_and(|rest| rest.starts_with('/'));
+        let written = name.strip_prefix(&self.registry.0).is_some_and(|rest| rest.starts_with('/'));
         // An owner is written as Gitea shows it (`giteaAdmin`); its repositories are lower case.
-        let text = if here { lower_case_owner(name, self.registry.0.len() + 1) } else { name.to_owned() };
+        let text = if written { lower_case_owner(name, self.registry.0.len() + 1) } else { name.to_owned() };
         let reference = Reference::try_from(text.as_str()).map_err(|error| name_error(name, &error))?;
         let path = reference.repository();
-        let path = match reference.registry() {
-            "docker.io" => path.strip_prefix("library/").unwrap_or(path),
-            _ => path,
+        let on_hub = matches!(reference.registry(), DOCKER_HUB | "registry-1.docker.io");
+        let official = path.strip_prefix("library/").filter(|_| on_hub);
+        let here = match self.registry.0.as_str() {
+            DOCKER_HUB => on_hub && official.is_none() && !matches!(self.owner, Owner::Named(_)),
+            _ => written,
         };
+        let path = official.unwrap_or(path);
         let tagged = text.rsplit_once('/').map_or(text.as_str(), |(_, last)| last);
         let tagged = tagged.split_once('@').map_or(tagged, |(name, _)| name);
         let tag = reference.tag().filter(|_| tagged.contains(':')).and_then(|tag| tag.parse().ok());
@@ -368,6 +375,33 @@ mod tests {
             targets(&naming(), &[&format!("{HOST}/giteaAdmin/deep/web:1")]),
             ["HOST/giteaadmin/deep/web:1"]
         );
+    }
+
+    #[test]
+    fn docker_hub_keeps_the_paths_of_its_users_and_gives_the_user_what_has_none() {
+        let registry = RegistryHost("docker.io".into());
+        let user = Naming {
+            registry: registry.clone(),
+            owner: Owner::User("Me".into()),
+            rules: NameRules::Oci,
+            ..naming()
+        };
+        for (name, target) in [
+            ("nginx:1", "docker.io/me/nginx:1"),
+            ("docker.io/library/nginx:1", "docker.io/me/nginx:1"),
+            ("index.docker.io/library/nginx:1", "docker.io/me/nginx:1"),
+            ("registry-1.docker.io/team/web", "docker.io/team/web:latest"),
+            ("docker.io/team/web:1", "docker.io/team/web:1"),
+            ("team/web:1", "docker.io/team/web:1"),
+            ("ghcr.io/team/web:1", "docker.io/me/web:1"),
+            ("localhost/web:1", "docker.io/me/web:1"),
+        ] {
+            assert_eq!(targets(&user, &[name]), [target], "{name}");
+        }
+        let given = Naming { owner: Owner::Named("acme".into()), ..user };
+        for name in ["nginx:1", "team/nginx:1", "docker.io/team/nginx:1"] {
+            assert_eq!(targets(&given, &[name]), ["docker.io/acme/nginx:1"], "{name}");
+        }
     }
 
     #[test]

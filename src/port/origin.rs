@@ -1,6 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+const DOCKER_HUB: &str = "docker.io";
+const DOCKER_HUB_REGISTRY: &str = "registry-1.docker.io";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scheme {
     Http,
@@ -85,7 +88,7 @@ impl Origin {
         self.port
     }
 
-    /// `host:port` as it stands in a reference and in the `Host` header: without the scheme's default
+    /// `host:port` as it stands in the `Host` header: without the scheme's default
     /// port, an IPv6 address in brackets.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -105,8 +108,20 @@ impl Origin {
     /// Whether it is Docker Hub under any of its names.
     #[must_use]
     pub fn is_docker_hub(&self) -> bool {
-        let by_name = matches!(self.host.as_str(), "docker.io" | "index.docker.io" | "registry-1.docker.io");
+        let by_name = matches!(self.host.as_str(), DOCKER_HUB | "index.docker.io" | DOCKER_HUB_REGISTRY);
         by_name && self.scheme == Scheme::Https && self.port == 443
+    }
+
+    /// The same registry as it is connected to: Docker Hub has another name there.
+    #[must_use]
+    pub fn connected(self) -> Self {
+        if self.is_docker_hub() { Self { host: DOCKER_HUB_REGISTRY.to_owned(), ..self } } else { self }
+    }
+
+    /// What references to its images begin with: `host` or `host:port`.
+    #[must_use]
+    pub fn in_references(&self) -> String {
+        if self.is_docker_hub() { DOCKER_HUB.to_owned() } else { self.authority() }
     }
 }
 
@@ -135,5 +150,19 @@ mod tests {
         for text in ["", "a/b", "u:p@host", "host:", "host:0", "host:99999", "a b", "host:x"] {
             assert!(Origin::parse(Scheme::Https, text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn docker_hub_is_named_otherwise_than_it_is_connected_to() {
+        for text in ["docker.io", "index.docker.io:443", "Registry-1.docker.io"] {
+            let origin = Origin::parse(Scheme::Https, text).unwrap();
+            assert_eq!(origin.in_references(), "docker.io", "{text}");
+            assert_eq!(origin.connected().authority(), "registry-1.docker.io", "{text}");
+        }
+        for other in ["docker.io:5000", "a.docker.io", "docker.io.example"] {
+            let origin = Origin::parse(Scheme::Https, other).unwrap();
+            assert_eq!((origin.in_references(), origin.clone().connected()), (other.to_owned(), origin));
+        }
+        assert!(!Origin::new(Scheme::Http, "docker.io", 80).is_docker_hub());
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod hub;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod logins;

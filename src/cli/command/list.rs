@@ -111,7 +111,7 @@ fn naming(settings: &ListSettings) -> Naming {
     let (registry, path, rules) = match &settings.place {
         Place::Cluster => (REGISTRY.to_owned(), None, NameRules::Gitea),
         Place::Given(given) => {
-            (given.origin.authority(), given.path.as_ref().map(ToString::to_string), NameRules::Oci)
+            (given.origin.in_references(), given.path.as_ref().map(ToString::to_string), NameRules::Oci)
         }
     };
     Naming {

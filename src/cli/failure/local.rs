@@ -21,7 +21,7 @@ pub(in crate::cli) enum LocalError {
     ClusterLoginElsewhere { registry: String },
     #[error("the cluster's login does not go to {registry} with --insecure")]
     ClusterLoginInsecure { registry: String },
-    #[error("the registry is a Gitea, and nothing says which owner the images are for")]
+    #[error("nothing says which user or organisation the images are for, and this registry has none without")]
     NoOwner,
     #[error("cancelled")]
     Cancelled,
@@ -46,7 +46,9 @@ pub(super) fn explain(error: &LocalError) -> Failure {
         LocalError::ClusterLoginInsecure { .. } => of(Class::Usage, "LOGIN_INSECURE")
             .say("Leave --insecure out: the cluster's own certificate is known and checked")
             .run("Or trust the certificate", "--ca-file FILE"),
-        LocalError::NoOwner => of(Class::Usage, "NO_OWNER").run("Name it", "--owner NAME"),
+        LocalError::NoOwner => of(Class::Usage, "NO_OWNER")
+            .run("Name it", "--owner NAME")
+            .say("Or log in: the user name of a login is the owner where nothing else is said"),
     }
 }
 

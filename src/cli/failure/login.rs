@@ -12,7 +12,7 @@ pub(super) struct Refused<'a> {
 }
 
 pub(super) fn refused(login: &Refused<'_>, scene: &Scene<'_>) -> Failure {
-    let host = login.origin.authority();
+    let host = login.origin.in_references();
     let status = login.status;
     let message = match login.username {
         Some(user) => format!("{host} refused the credentials of user {user:?} ({status})"),

@@ -63,7 +63,7 @@ pub(super) fn of(
         (_, _) => Scheme::Https,
     };
     let invalid = |source: ValueError| UsageError::EnvironmentValue { variable: given_by, source };
-    let origin = address.origin(scheme).map_err(invalid)?;
+    let origin = address.origin(scheme).map_err(invalid)?.connected();
     Ok((Place::Given(GivenRegistry { origin, path: address.path, given_by }), tls))
 }
 
