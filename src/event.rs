@@ -73,6 +73,16 @@ pub enum Event {
     /// The user should know, and nothing has failed.
     Note(String),
     Warning(String),
+    /// An archive that is compressed, or comes on standard input, is written to a temporary file. `size` is
+    /// how many bytes are to be read, where that is known; `meter` counts them.
+    SpoolStarted {
+        source: SourceName,
+        size: Option<u64>,
+        meter: Meter,
+    },
+    SpoolFinished {
+        source: SourceName,
+    },
     ImageFound {
         source: SourceName,
     },

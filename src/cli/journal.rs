@@ -51,6 +51,10 @@ impl Journal {
             Event::ManifestPut { reference, digest } => {
                 debug!(manifest = %reference, digest = %digest, "manifest put");
             }
+            Event::SpoolStarted { source, size, .. } => {
+                debug!(source = %source, size, "unpacking or reading into a temporary file");
+            }
+            Event::SpoolFinished { source } => debug!(source = %source, "read"),
             // The screen says these at every level of the log.
             Event::Skipped(_) | Event::Note(_) | Event::Warning(_) | Event::ImageFound { .. } => {}
         }

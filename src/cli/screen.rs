@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 mod bar;
 mod ink;
 mod paper;
+mod spool;
 mod summary;
 mod text;
 mod transfer;
@@ -25,6 +26,7 @@ use crate::oci::Digest;
 use crate::plan::Outstanding;
 use crate::port::SourceName;
 use crate::report::{ImageOutcome, Status};
+use spool::Spools;
 use transfer::{Piece, State, Transfers, Work};
 
 /// Draws what happens.
@@ -33,6 +35,7 @@ pub(super) struct Screen {
     ink: Ink,
     detail: Detail,
     transfers: Transfers,
+    spools: Spools,
     begun: HashSet<String>,
     /// The registry's name, which every reference starts with.
     host: Option<String>,
@@ -56,6 +59,7 @@ impl Screen {
             ink,
             detail,
             transfers: Transfers::default(),
+            spools: Spools::default(),
             begun: HashSet::new(),
             host: None,
             finished: Vec::new(),
@@ -89,6 +93,7 @@ impl Screen {
             self.take(event, journal);
         }
         self.transfers.clear();
+        self.spools.clear();
     }
 
     fn take(&mut self, event: Event, journal: &mut Journal) {
@@ -144,6 +149,8 @@ impl Screen {
                 let path = skipped.path.display().to_string();
                 self.line(Detail::Full, &format!("skipped {}: {}", escaped(&path), escaped(&skipped.reason)));
             }
+            Event::SpoolStarted { source, size, meter } => self.spools.begin(source, size, meter, now),
+            Event::SpoolFinished { source } => self.spools.end(&source),
             Event::ImageStarted { source, reference, .. } => self.begin(&source, &reference),
             Event::ImageFinished(outcome) => self.finish(*outcome),
             Event::Planned { blobs, bytes, unknown, .. } => {
@@ -246,6 +253,9 @@ impl Screen {
     fn tick(&mut self, now: Instant) {
         self.transfers.sample(now);
         self.transfers.draw(&self.paper, self.ink);
+        for line in self.spools.tick(now, &self.paper) {
+            self.line(Detail::Full, &line);
+        }
         let due = self.last_lines.is_none_or(|last| now.duration_since(last) >= LINE_EVERY);
         if due && !self.paper.has_bars() && self.detail >= Detail::Full {
             if self.last_lines.is_some() {

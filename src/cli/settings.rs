@@ -139,6 +139,9 @@ impl Settings {
         }
         let names = names(args.names);
         check_one_owner(&place, &names)?;
+        if args.login.password_stdin && search.sources.contains(&Spec::Stdin) {
+            return Err(UsageError::StdinTwice);
+        }
         let login = login::of(args.login, environment, around.stdin, &mut notices)?;
         let ModeArgs { dry_run, force, fail_fast } = args.mode;
         let ContentArgs { platform, compression } = args.content;

@@ -26,6 +26,8 @@ pub(super) enum UsageError {
     AuthBesideLogin { auth: &'static str, given: &'static str },
     #[error("could not read the password from standard input")]
     Stdin { source: std::io::Error },
+    #[error("both `-` and `--password-stdin` read standard input")]
+    StdinTwice,
     #[error("standard input has no password in its first line")]
     StdinEmpty,
     #[error("the password on standard input is longer than {limit} bytes")]
@@ -43,8 +45,8 @@ pub(super) enum UsageError {
 /// Why a SOURCE is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WordError {
-    #[error("a tar on standard input (`-`) is not supported yet")]
-    StandardInput,
+    #[error("`-` is a tar on standard input, and that is a terminal")]
+    TypedInput,
     #[error("`{word}` says nothing after `{scheme}:`")]
     Empty { word: String, scheme: &'static str },
     #[error("an empty SOURCE")]

@@ -1,5 +1,6 @@
 //! Where steps and adapters are joined: nothing else in the command line makes an adapter.
 
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::port::{Origin, PackIndex, Scheme, Source};
 use crate::registry::{
     Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustedRealm,
 };
-use crate::source::{self, EngineSockets, Places, SearchRules};
+use crate::source::{self, EngineSockets, Places, SearchRules, Spec};
 use place::Target;
 
 /// Files that are kept open between reads.
@@ -211,6 +212,7 @@ fn places(
     Ok(Places {
         pool: FilePool::new(OPEN_FILES),
         spools,
+        stdin: if search.sources.contains(&Spec::Stdin) { standard_input() } else { None },
         sockets: EngineSockets {
             docker_host: environment.docker_host.clone(),
             container_host: environment.container_host.clone(),
@@ -231,6 +233,15 @@ fn places(
             Selection::Only(platform) => Some(platform.clone()),
         },
     })
+}
+
+/// The handle itself, since `std::io::Stdin` keeps some of the bytes for itself.
+fn standard_input() -> Option<Arc<File>> {
+    #[cfg(unix)]
+    let handle = std::os::fd::AsFd::as_fd(&std::io::stdin()).try_clone_to_owned();
+    #[cfg(windows)]
+    let handle = std::os::windows::io::AsHandle::as_handle(&std::io::stdin()).try_clone_to_owned();
+    handle.ok().map(|handle| Arc::new(File::from(handle)))
 }
 
 fn globs(globs: &[Glob]) -> Result<GlobSet, UsageError> {

@@ -1,6 +1,7 @@
 //! From a SOURCE as it was typed to what it means.
 
 use std::ffi::OsStr;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use super::usage::WordError;
@@ -22,6 +23,10 @@ pub(super) trait Probe {
     fn look(&self, path: &Path) -> Seen;
     /// The path without links and `..`, as it is where there is none.
     fn resolve(&self, path: &Path) -> PathBuf;
+    /// Whether standard input is a terminal, where nobody types a tar.
+    fn input_is_typed(&self) -> bool {
+        false
+    }
 }
 
 /// A word's meaning, and what the user should know of how it was taken.
@@ -46,7 +51,8 @@ pub(super) fn meant(word: &OsStr, probe: &dyn Probe) -> Result<Meant, WordError>
     let Some(text) = word.to_str() else { return Ok(at_path(Path::new(word), probe).into()) };
     match text {
         "" => Err(WordError::Nothing),
-        "-" => Err(WordError::StandardInput),
+        "-" if probe.input_is_typed() => Err(WordError::TypedInput),
+        "-" => Ok(Spec::Stdin.into()),
         _ => match with_scheme(text)? {
             Some(spec) => Ok(spec.into()),
             None => without_scheme(text, probe),
@@ -206,6 +212,10 @@ impl Probe for Disk {
 
     fn resolve(&self, path: &Path) -> PathBuf {
         path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+    }
+
+    fn input_is_typed(&self) -> bool {
+        std::io::stdin().is_terminal()
     }
 }
 

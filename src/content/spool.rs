@@ -25,11 +25,30 @@ impl SpoolDir {
         &self.0
     }
 
+    /// Bytes that this user can still write there; `None` where the system does not say.
+    #[must_use]
+    pub fn free(&self) -> Option<u64> {
+        // The folder is made with its first file.
+        self.0.ancestors().find(|folder| folder.is_dir()).and_then(free)
+    }
+
     /// An empty spool.
     #[must_use]
     pub fn spool(&self) -> Spool {
         Spool { dir: self.clone(), held: Held::Memory(Vec::new()) }
     }
+}
+
+#[cfg(unix)]
+fn free(folder: &Path) -> Option<u64> {
+    let system = rustix::fs::statvfs(folder).ok()?;
+    // Some file systems of users count nothing.
+    (system.f_blocks > 0).then(|| system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free(_: &Path) -> Option<u64> {
+    None
 }
 
 #[derive(Debug)]
@@ -115,6 +134,13 @@ mod tests {
         assert!(matches!(blob, Blob::Range(_)));
         assert_eq!(blob.read_all(u64::MAX).unwrap(), content);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn room_is_known_before_the_folder_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(SpoolDir::new(dir.path().join("not/yet")).free().is_some_and(|free| free > 0));
     }
 
     #[test]

@@ -89,6 +89,9 @@ pub enum TargetError {
     UpperCase { name: String, suggestion: String },
     #[error("invalid image name `{name}`: Gitea takes no {found:?} in names")]
     GiteaName { name: String, found: &'static str, suggestion: String },
+    /// Neither the image nor what it came from.
+    #[error("the image has no name")]
+    NoName,
     #[error("`{name}` has a digest and no tag")]
     NoTag { name: String },
     #[error("`{target}` would be two different images")]
@@ -166,6 +169,10 @@ impl Naming {
     }
 
     fn parts(&self, name: &str) -> Result<Parts, TargetError> {
+        // What standard input holds may have no name at all.
+        if name.is_empty() {
+            return Err(TargetError::NoName);
+        }
         let written = name.strip_prefix(&self.registry.0).is_some_and(|rest| rest.starts_with('/'));
         // An owner is written as Gitea shows it (`giteaAdmin`); its repositories are lower case.
         let text = if written { lower_case_owner(name, self.registry.0.len() + 1) } else { name.to_owned() };
@@ -321,6 +328,19 @@ mod tests {
     use crate::port::{Content, SourceName};
 
     const HOST: &str = "gitea.cnoe.localtest.me:8443";
+
+    #[test]
+    fn an_image_without_any_name_needs_one() {
+        let tag = || vec![Suggested::Tag("1.0".parse().unwrap())];
+        for suggested in [Vec::new(), tag()] {
+            let nameless = FoundImage { fallback: String::new(), ..image(suggested) };
+            assert_eq!(naming().name(&nameless), Err(TargetError::NoName));
+        }
+        let nameless = FoundImage { fallback: String::new(), ..image(tag()) };
+        let rename = Some(Rename { name: "team/web".into(), tag: None });
+        let named = Naming { rename, ..naming() }.name(&nameless).unwrap();
+        assert_eq!(named.targets[0].to_string(), format!("{HOST}/team/web:1.0"));
+    }
 
     fn naming() -> Naming {
         Naming {

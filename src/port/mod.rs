@@ -14,5 +14,5 @@ pub use registry::{
 };
 pub use source::{
     Content, Encoding, Found, FoundImage, ImageTree, Layer, Skipped, Source, SourceError, SourceName,
-    Suggested,
+    Suggested, UnpackError,
 };

@@ -69,7 +69,8 @@ pub struct FoundImage {
     pub source: SourceName,
     /// The names that the source gives it, best first; all of them become targets.
     pub suggested: Vec<Suggested>,
-    /// The name when there is none: the file's or folder's stem, already without suffixes.
+    /// The name when there is none: the file's or folder's stem, already without suffixes. Empty where
+    /// the source has nothing to be named after.
     pub fallback: String,
     pub content: Content,
     /// Platforms present, from configuration or index; attestations are left out.
@@ -106,6 +107,20 @@ pub trait Source: Send + Sync {
     async fn find(&self, events: &Events) -> Result<Found, SourceError>;
 }
 
+/// Why what is compressed cannot be unpacked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnpackError {
+    #[error("its {codec} content ends too early")]
+    Truncated { codec: &'static str },
+    #[error("its {codec} content is damaged: {reason}")]
+    Corrupt { codec: &'static str, reason: String },
+    /// `limit` in bytes.
+    #[error("its {codec} content needs a window or dictionary of more than {} MiB", limit >> 20)]
+    Memory { codec: &'static str, limit: u64 },
+    #[error("its {codec} content has more than {limit} empty parts in a row")]
+    Empty { codec: &'static str, limit: usize },
+}
+
 /// Why a source has no image to give.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -123,6 +138,14 @@ pub enum SourceError {
     Manifest { path: PathBuf, entry: String, source: ManifestError },
     #[error(transparent)]
     Content(#[from] ContentError),
+    #[error("could not unpack `{}`", path.display())]
+    Unpack { path: PathBuf, source: UnpackError },
+    /// Of what is spooled, `limit` in bytes.
+    #[error("`{}` holds more than {} GiB", path.display(), limit >> 30)]
+    TooLarge { path: PathBuf, limit: u64 },
+    /// Of what is spooled: bytes of it that are needed at least, and that `dir` has room for.
+    #[error("`{}` needs more than {} MiB in `{}`, which has room for {} MiB", path.display(), needed >> 20, dir.display(), room >> 20)]
+    NoRoom { path: PathBuf, dir: PathBuf, needed: u64, room: u64 },
     #[error("`{}` has no image named `{name}`", path.display())]
     NameNotFound { path: PathBuf, name: String, names: Vec<String> },
     #[error("{source_name} has no image for {wanted}")]

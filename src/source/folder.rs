@@ -5,12 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::magic::{Outer, first_block};
+use super::magic::{Outer, begins_an_image, first_block};
 use super::names::is_archive_name;
 use super::oci_images::Ask;
 use super::open::{Links, Places};
 use super::shown::{chain, shown_path};
 use super::spec::ArchiveKind;
+use super::stream::{self, Spooler};
 use super::tar::looks_like_tar;
 use super::{archive, layout};
 use crate::content::SourceFile;
@@ -22,13 +23,15 @@ const MAX_ENTRIES: usize = 100_000;
 const NOT_SEARCHED: [&str; 3] = [".git", "node_modules", "target"];
 /// A tar has at least one header.
 const SMALLEST: u64 = 512;
+/// Compressed it can be smaller, but two digests are in it at least.
+const SMALLEST_PACKED: u64 = 64;
 
 /// The images of all archives and layouts below a folder, in the order of their paths. A file that cannot
 /// be read or is damaged is passed over with a word, never the end of the search.
 ///
 /// # Errors
 /// `NothingFound` when there is no image, `NotAnImage` when it is no folder.
-pub(super) fn search(folder: &Path, places: &Places) -> Result<Found, SourceError> {
+pub(super) fn search(folder: &Path, places: &Places, spooler: &Spooler<'_>) -> Result<Found, SourceError> {
     let root = folder.canonicalize().map_err(|source| layout::read_error(folder, source))?;
     if !root.is_dir() {
         let reason = "it is no folder".to_owned();
@@ -39,6 +42,7 @@ pub(super) fn search(folder: &Path, places: &Places) -> Result<Found, SourceErro
         folders: HashSet::from([root.clone()]),
         root,
         places,
+        spooler,
         found: Found::default(),
         files: HashMap::new(),
         entries: 0,
@@ -54,6 +58,7 @@ struct Search<'a> {
     /// The same without links.
     root: PathBuf,
     places: &'a Places,
+    spooler: &'a Spooler<'a>,
     found: Found,
     /// Folders that were searched, without links, so that no link leads in a circle.
     folders: HashSet<PathBuf>,
@@ -191,10 +196,7 @@ impl Search<'_> {
             }
             return;
         }
-        if meta.len() < SMALLEST {
-            if named {
-                self.skip(below, format!("it has {} bytes, which is too few for a tar", meta.len()));
-            }
+        if meta.len() < SMALLEST_PACKED && !named {
             return;
         }
         let opened = SourceFile::open(path, &self.places.pool).map_err(SourceError::from);
@@ -204,10 +206,25 @@ impl Search<'_> {
             Err(error) => return self.skip(below, reason(&error)),
         };
         match Outer::of(&start) {
-            Some(outer) if named => self.skip(below, outer.refusal()),
+            Some(_) => self.packed(below, &file, FileId::of(path, meta)),
+            None if meta.len() < SMALLEST && named => {
+                self.skip(below, format!("it has {} bytes, which is too few for a tar", meta.len()));
+            }
             None if looks_like_tar(&start) => self.archive(below, &file, FileId::of(path, meta)),
             None if named => self.skip(below, "it is no tar".to_owned()),
             _ => {}
+        }
+    }
+
+    /// Folders are full of other things that are compressed: only what may be an image is unpacked whole.
+    fn packed(&mut self, below: &Path, file: &Arc<SourceFile>, id: FileId) {
+        let passed = match stream::start(file, &self.shown(below)) {
+            Ok(start) if begins_an_image(&start) => return self.archive(below, file, id),
+            Ok(_) => "its first entry is none of an image; name it as a SOURCE if it is one".to_owned(),
+            Err(error) => reason(&error),
+        };
+        if is_archive_name(below) {
+            self.skip(below, passed);
         }
     }
 
@@ -217,7 +234,10 @@ impl Search<'_> {
             return self.skip(below, format!("it is the same file as `{}`", shown_path(&first)));
         }
         let shown = self.shown(below);
-        let found = archive::images(file, ArchiveKind::Any, &self.ask(&shown));
+        let found = self
+            .spooler
+            .unpacked(file, &shown)
+            .and_then(|file| archive::images(&file, ArchiveKind::Any, &self.ask(&shown)));
         // A tar of something else is no news, unless its name promises an image.
         if matches!(found, Err(SourceError::NotAnImage { .. })) && !is_archive_name(below) {
             return;
@@ -290,6 +310,7 @@ fn reason(error: &SourceError) -> String {
         SourceError::Damaged { reason, .. } | SourceError::NotAnImage { reason, .. } => reason.clone(),
         SourceError::Json { entry, source, .. } => format!("{entry}: {}", chain(source)),
         SourceError::Manifest { entry, source, .. } => format!("{entry}: {}", chain(source)),
+        SourceError::Unpack { source, .. } => source.to_string(),
         error => chain(error),
     }
 }

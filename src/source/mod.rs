@@ -2,7 +2,8 @@
 //!
 //! `open` makes a source of what the user said. Nothing is extracted: a tar is indexed by its headers, a
 //! layout by its documents, and every blob that is found is a range of a file that was there already. What
-//! comes from an engine is spooled once and is then a tar like any other.
+//! comes from an engine or on standard input, or is compressed as a whole, is spooled once and is then a
+//! tar like any other.
 
 mod archive;
 mod choose;
@@ -19,6 +20,7 @@ mod oci_tree;
 mod open;
 mod shown;
 mod spec;
+mod stream;
 mod tar;
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use globset::GlobSet;
+use tokio_util::sync::CancellationToken;
 
 use super::engine::{self, EngineSockets};
 use super::near::near;
 use super::oci_images::Ask;
 use super::shown::shown;
 use super::spec::{ArchiveKind, Spec};
+use super::stream::{Bounds, Spooler};
 use super::{archive, folder, layout};
 use crate::content::{FilePool, SourceFile, SpoolDir};
 use crate::event::Events;
@@ -20,8 +23,10 @@ use crate::port::{Found, Source, SourceError, SourceName};
 pub struct Places {
     /// Bounds how many files are open at once.
     pub pool: Arc<FilePool>,
-    /// Where the export of an engine goes.
+    /// Where go the export of an engine, standard input, and what compressed archives unpack to.
     pub spools: SpoolDir,
+    /// What `-` is read from.
+    pub stdin: Option<Arc<File>>,
     pub sockets: EngineSockets,
     pub search: SearchRules,
     /// The platform that is wanted; of an index that is not whole, it is the one that is taken.
@@ -74,13 +79,19 @@ impl Source for Opened {
         SourceName(shown(&self.spec.to_string()))
     }
 
-    async fn find(&self, _events: &Events) -> Result<Found, SourceError> {
+    async fn find(&self, events: &Events) -> Result<Found, SourceError> {
         if let Spec::Engine { reference, kind } = &self.spec {
             return engine::find(reference, *kind, &self.places).await;
         }
         let (spec, places) = (self.spec.clone(), self.places.clone());
-        let path = self.path();
-        let work = tokio::task::spawn_blocking(move || find(&spec, &places));
+        let (path, events, left) = (self.path(), events.clone(), CancellationToken::new());
+        // A thread cannot be dropped as this future can.
+        let _leaving = left.clone().drop_guard();
+        let work = tokio::task::spawn_blocking(move || {
+            let bounds = Bounds::default();
+            let spooler = Spooler { spools: &places.spools, events: &events, left: &left, bounds };
+            find(&spec, &places, &spooler)
+        });
         work.await.map_err(|error| SourceError::Read { path, source: std::io::Error::other(error) })?
     }
 }
@@ -90,12 +101,13 @@ impl Opened {
         match &self.spec {
             Spec::Archive { path, .. } | Spec::Layout { path, .. } | Spec::Folder { path } => path.clone(),
             Spec::Engine { reference, .. } => reference.into(),
+            Spec::Stdin => STDIN.into(),
         }
     }
 }
 
 /// The images of a file or a folder. Blocks the thread.
-fn find(spec: &Spec, places: &Places) -> Result<Found, SourceError> {
+fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, SourceError> {
     let platform = places.platform.as_ref();
     let links = places.search.links;
     match spec {
@@ -105,8 +117,9 @@ fn find(spec: &Spec, places: &Places) -> Result<Found, SourceError> {
             if path.is_dir() {
                 return archive_is_a_folder(path, *kind, &ask, places);
             }
-            archive::images(&SourceFile::open(path, &places.pool)?, *kind, &ask)
+            archive::images(&spooler.unpacked(&SourceFile::open(path, &places.pool)?, path)?, *kind, &ask)
         }
+        Spec::Stdin => stdin(places, spooler),
         Spec::Layout { path, tag } => {
             check_exists(path)?;
             layout::images(path, &Ask { path, wanted: tag.as_deref(), platform }, links, &places.pool)
@@ -116,10 +129,26 @@ fn find(spec: &Spec, places: &Places) -> Result<Found, SourceError> {
             if layout::is_layout(path) {
                 return layout::images(path, &Ask { path, wanted: None, platform }, links, &places.pool);
             }
-            folder::search(path, places)
+            folder::search(path, places, spooler)
         }
         Spec::Engine { .. } => Ok(Found::default()),
     }
+}
+
+/// What standard input is called.
+const STDIN: &str = "-";
+
+/// The images of a tar on standard input. It has no name to fall back on.
+fn stdin(places: &Places, spooler: &Spooler<'_>) -> Result<Found, SourceError> {
+    let path = Path::new(STDIN);
+    let input = places.stdin.as_ref().ok_or_else(|| {
+        layout::read_error(path, std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such input"))
+    })?;
+    let file = spooler.input(input, path)?;
+    let ask = Ask { path, wanted: None, platform: places.platform.as_ref() };
+    let mut found = archive::images(&file, ArchiveKind::Any, &ask)?;
+    found.images.iter_mut().for_each(|image| image.fallback.clear());
+    Ok(found)
 }
 
 /// A folder that is called `x.tar` may still be a layout.

@@ -10,6 +10,8 @@ pub enum Spec {
     Layout { path: PathBuf, tag: Option<String> },
     /// An OCI layout if it is one, else a folder that is searched.
     Folder { path: PathBuf },
+    /// `-`, a tar on standard input.
+    Stdin,
     /// `myapp:dev`, `docker-daemon:REF`, `podman:REF`.
     Engine { reference: String, kind: EngineKind },
 }
@@ -48,6 +50,7 @@ impl fmt::Display for Spec {
             }
             Self::Layout { path, tag } => ("oci:", path.display().to_string(), tag),
             Self::Folder { path } => ("", path.display().to_string(), &None),
+            Self::Stdin => ("", "-".to_owned(), &None),
             Self::Engine { reference, kind } => {
                 let scheme = match kind {
                     EngineKind::Any => "",

@@ -7,5 +7,6 @@ mod hybrid;
 mod kit;
 mod mutated;
 mod oci;
+mod packed;
 mod refused;
 mod search;

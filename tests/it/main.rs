@@ -9,4 +9,6 @@ mod kit;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod packed;
+#[cfg(test)]
 mod registry;

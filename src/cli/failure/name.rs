@@ -18,6 +18,7 @@ pub(super) fn explain(error: &TargetError, scene: &Scene<'_>) -> Failure {
             }
         }
         TargetError::GiteaName { suggestion, .. } => failure.did_you_mean(renamed(suggestion)),
+        TargetError::NoName => failure.run("Give it one", scene.with("--as NAME:TAG")),
         TargetError::NoTag { .. } => failure.run("Give it a tag", scene.with("--tag TAG")),
         TargetError::Collision { sources, .. } => sources
             .iter()

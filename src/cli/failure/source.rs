@@ -1,7 +1,7 @@
 use super::advice::listed;
 use super::{Class, Failure, Scene};
 use crate::content::ContentError;
-use crate::port::{Skipped, SourceError};
+use crate::port::{Skipped, SourceError, UnpackError};
 
 const READABLE: &str = "Look at what it is, and whether this user may read it: ls -l";
 
@@ -22,6 +22,15 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
             of("SOURCE_DAMAGED")
                 .say("Save or build the image again; the file was perhaps not written to its end")
         }
+        SourceError::Unpack { source: UnpackError::Memory { .. }, .. } => of("SOURCE_TOO_LARGE")
+            .say("Pack it anew without --long or --ultra, or unpack it and push the tar"),
+        SourceError::Unpack { .. } => of("SOURCE_DAMAGED")
+            .say("Save or build the image again; the file was perhaps not written to its end"),
+        SourceError::TooLarge { .. } => of("SOURCE_TOO_LARGE")
+            .say("Unpack it and push the tar; what is pushed from a file of its own has no bound"),
+        SourceError::NoRoom { .. } => Failure::new(Class::Mixed, "TEMPORARY_FILES", error.to_string())
+            .run("Use a folder with room", scene.with("--tmp-dir DIR"))
+            .may_be_retried(),
         SourceError::Content(error) => content(error, scene),
         SourceError::NameNotFound { names, .. } => {
             let failure = of("NAME_NOT_IN_SOURCE");

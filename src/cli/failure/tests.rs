@@ -19,7 +19,7 @@ use crate::content::ContentError;
 use crate::oci::{Digest, sha256};
 use crate::pack::PackError;
 use crate::plan::TargetError;
-use crate::port::{NetworkFault, Origin, Refusal, Scheme, Skipped, SourceName};
+use crate::port::{NetworkFault, Origin, Refusal, Scheme, Skipped, SourceName, UnpackError};
 use crate::report::{ImageError, ImageOutcome, LayerCounts, Phases, PushReport, Status};
 
 fn facts() -> Facts {
@@ -95,6 +95,7 @@ fn usage_errors_are_explained() {
             },
             UsageError::AuthBesideLogin { auth: "docker", given: "--token" },
             UsageError::Stdin { source: io::Error::from(io::ErrorKind::InvalidData) },
+            UsageError::StdinTwice,
             UsageError::StdinEmpty,
             UsageError::StdinTooLong { limit: 65_536 },
             UsageError::PlainHttpMissing { registry: "localhost:5000".into() },
@@ -109,7 +110,7 @@ fn usage_errors_are_explained() {
 #[test]
 fn words_that_are_no_source_are_explained() {
     let errors = [
-        WordError::StandardInput,
+        WordError::TypedInput,
         WordError::Empty { word: "oci-archive:".into(), scheme: "oci-archive" },
         WordError::Nothing,
         WordError::NotAName { word: "my app".into(), reason: "invalid reference format".into() },
@@ -209,6 +210,13 @@ fn a_source_that_has_no_image_is_explained() {
             SourceError::Read { path: path(), source: denied() },
             SourceError::NotAnImage { path: path(), reason: "it has no manifest".into() },
             SourceError::Damaged { path: path(), reason: "it ends within a header".into() },
+            SourceError::Unpack { path: path(), source: UnpackError::Truncated { codec: "gzip" } },
+            SourceError::Unpack {
+                path: path(),
+                source: UnpackError::Memory { codec: "xz", limit: 64 << 20 }
+            },
+            SourceError::TooLarge { path: path(), limit: 64 << 30 },
+            SourceError::NoRoom { path: "-".into(), dir: "/var/tmp".into(), needed: 3 << 30, room: 2 << 30 },
             SourceError::NameNotFound { path: path(), name: "web:2".into(), names: vec!["web:1".into()] },
             SourceError::NameNotFound { path: path(), name: "web:2".into(), names: Vec::new() },
             SourceError::PlatformNotFound {
@@ -261,6 +269,7 @@ fn names_that_cannot_be_a_target_are_explained() {
         TargetError::UpperCase { name: "myapp:dev".into(), suggestion: "typed:dev".into() },
         TargetError::UpperCase { name: "InAFile:Dev".into(), suggestion: "inafile:Dev".into() },
         TargetError::GiteaName { name: "me/a__b".into(), found: "__", suggestion: "a_b".into() },
+        TargetError::NoName,
         TargetError::NoTag { name: "web@sha256:...".into() },
         TargetError::Collision { target: "r/me/web:1".into(), sources: vec!["a.tar".into(), "b.tar".into()] },
         TargetError::RenameOfMany { images: 3 },

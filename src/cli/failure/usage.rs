@@ -27,6 +27,9 @@ pub(super) fn explain(error: &UsageError, scene: &Scene<'_>) -> Failure {
         UsageError::Stdin { .. } | UsageError::StdinEmpty | UsageError::StdinTooLong { .. } => {
             failure.run("Pass the password in", format!("{} < FILE", scene.again("--password-stdin")))
         }
+        UsageError::StdinTwice => failure
+            .say("Set IDPBUILDER_REGISTRY_PASSWORD or IDPBUILDER_REGISTRY_TOKEN, and leave out --password-stdin")
+            .say("Or write the tar to a file, and name that"),
         UsageError::PlainHttpMissing { registry } => {
             failure.run("If it has no TLS", scene.with(&format!("--plain-http --registry {registry}")))
         }
@@ -43,9 +46,9 @@ pub(super) fn explain(error: &UsageError, scene: &Scene<'_>) -> Failure {
 fn word(error: &WordError, scene: &Scene<'_>) -> Failure {
     let failure = Failure::new(Class::Usage, "USAGE", error.to_string());
     match error {
-        WordError::StandardInput => {
-            failure.run("Write it to a file", format!("cat > image.tar && {}", scene.of("image.tar")))
-        }
+        WordError::TypedInput => failure
+            .run("Send one in", format!("docker save myapp:dev | {}", scene.of("-")))
+            .run("Or from a file", format!("{} < image.tar.gz", scene.of("-"))),
         WordError::Empty { scheme, .. } => {
             let form = match *scheme {
                 "docker-archive" => "docker-archive:FILE[:REF]",

@@ -206,6 +206,50 @@ fn a_retry_that_no_transfer_shows_is_a_line() {
 }
 
 #[test]
+fn an_archive_that_takes_longer_to_unpack_says_so() {
+    let (mut screen, kept) = lines(Detail::Full);
+    let (begin, meter) = (Instant::now(), Meter::default());
+    let (long, short) = (SourceName("app.tar.gz".into()), SourceName("-".into()));
+    let started = |source: &SourceName, size| Event::SpoolStarted {
+        source: source.clone(),
+        size,
+        meter: meter.clone(),
+    };
+    screen.show(started(&short, None), begin);
+    screen.tick(begin + Duration::from_millis(900));
+    screen.show(Event::SpoolFinished { source: short.clone() }, begin);
+    assert_eq!(kept.text(), "");
+    screen.show(started(&long, Some(40 << 20)), begin);
+    screen.show(started(&short, None), begin);
+    for seconds in [1, 2, 10, 11, 12] {
+        meter.advance(2 << 20);
+        screen.tick(begin + Duration::from_secs(seconds));
+    }
+    screen.show(Event::SpoolFinished { source: long }, begin);
+    assert_eq!(
+        kept.text(),
+        "reading app.tar.gz  2.0 / 40.0 MiB\nreading -  2.0 MiB\n\
+         reading app.tar.gz  8.0 / 40.0 MiB\nreading -  8.0 MiB\n"
+    );
+}
+
+#[test]
+fn an_archive_that_is_unpacked_has_a_bar() {
+    let (mut screen, term) = bars(|| 60);
+    let (begin, meter) = (Instant::now(), Meter::default());
+    let source = SourceName("app.tar.gz".into());
+    let started = Event::SpoolStarted { source: source.clone(), size: Some(40 << 20), meter: meter.clone() };
+    screen.show(started, begin);
+    meter.advance(20 << 20);
+    screen.tick(begin + Duration::from_secs(1));
+    drawn_anew(&mut screen, begin + Duration::from_secs(2));
+    let shown = term.contents();
+    assert!(shown.contains("reading app.tar.gz  [") && shown.contains("20.0 / 40.0 MiB"), "{shown}");
+    screen.show(Event::SpoolFinished { source }, begin);
+    assert!(!term.contents().contains("reading"));
+}
+
+#[test]
 fn less_detail_leaves_lines_out() {
     for (detail, expected) in [
         (Detail::Summary, "note: owner `giteaAdmin` is written `giteaadmin` in image names\nwarning: "),

@@ -110,6 +110,13 @@ fn the_cluster_of_a_flag_goes_before_that_of_the_environment() {
 }
 
 #[test]
+fn standard_input_is_a_tar_or_a_password() {
+    let error = with("-u me --password-stdin -", &[], "secret\n").unwrap_err();
+    assert!(matches!(error, UsageError::StdinTwice), "{error}");
+    assert_eq!(settings("- -").search.sources, [Spec::Stdin]);
+}
+
+#[test]
 fn half_a_login_is_an_error() {
     assert!(matches!(error("-u me x"), UsageError::UserAlone { given: "--username" }));
     assert!(matches!(error("-p secret x"), UsageError::PasswordAlone { given: "--password" }));

@@ -100,13 +100,34 @@ fn where_a_path_and_an_image_could_be_meant_the_path_wins_with_a_note() {
 #[test]
 fn what_is_neither_is_refused() {
     assert_eq!(error(""), WordError::Nothing);
-    assert_eq!(error("-"), WordError::StandardInput);
     for word in ["docker-archive:", "oci:", "docker-daemon:", "podman:", "oci:layout:", "oci-archive::x"] {
         assert!(matches!(error(word), WordError::Empty { .. }), "{word}");
     }
     for word in ["my app", "a//b", "name:", "podman:a b"] {
         assert!(matches!(error(word), WordError::NotAName { .. }), "{word}");
     }
+}
+
+#[test]
+fn a_dash_is_standard_input_unless_that_is_a_terminal() {
+    struct Terminal;
+
+    impl Probe for Terminal {
+        fn look(&self, _: &Path) -> Seen {
+            Seen::Nothing
+        }
+
+        fn resolve(&self, path: &Path) -> PathBuf {
+            path.to_path_buf()
+        }
+
+        fn input_is_typed(&self) -> bool {
+            true
+        }
+    }
+
+    assert_eq!(spec("-"), Spec::Stdin);
+    assert_eq!(meant(OsStr::new("-"), &Terminal), Err(WordError::TypedInput));
 }
 
 #[test]

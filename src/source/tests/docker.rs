@@ -206,11 +206,3 @@ fn what_follows_the_end_of_the_archive_is_not_looked_at() {
     assert_eq!(names(&image), ["a:1"]);
     assert!(image.notes[0].contains("after the end"), "{:?}", image.notes);
 }
-
-#[test]
-fn a_compressed_archive_says_what_to_do() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("app.tar");
-    std::fs::write(&path, b"\x1f\x8b\x08\x00").unwrap();
-    assert!(told(find(archive(&path))).contains("`gunzip`"));
-}

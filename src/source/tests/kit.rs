@@ -18,6 +18,7 @@ pub(super) fn places() -> Places {
     Places {
         pool: FilePool::new(8),
         spools: SpoolDir::new(std::env::temp_dir()),
+        stdin: None,
         sockets: EngineSockets::default(),
         search: SearchRules::default(),
         platform: None,

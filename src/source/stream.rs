@@ -1,0 +1,189 @@
+//! What is not a plain tar in a file: standard input, and archives that are compressed as a whole. Both are
+//! written once into a temporary file without a name, which is then a tar like any other. The codecs are
+//! in this process: no program of the PATH is run.
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+mod codec;
+mod unpacker;
+
+#[cfg(test)]
+mod tests;
+
+use super::layout::read_error;
+use super::magic::{self, Outer};
+use super::shown::shown_path;
+use super::tar::looks_like_tar;
+use crate::content::{Blob, ContentError, FileRange, SourceFile, SpoolDir};
+use crate::event::{Event, Events, Meter};
+use crate::port::{SourceError, SourceName};
+use unpacker::{Unpacker, UnpackerError};
+
+/// Bytes that are written at once.
+const PART: usize = 1024 * 1024;
+
+/// How much may be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bytes of one archive.
+    pub(super) content: u64,
+    /// Bytes that are left free on the disk.
+    pub(super) reserve: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { content: 64 << 30, reserve: 16 << 20 }
+    }
+}
+
+/// Writes streams into temporary files.
+pub(super) struct Spooler<'a> {
+    pub(super) spools: &'a SpoolDir,
+    pub(super) events: &'a Events,
+    /// Cancelled when nobody waits for the outcome any more.
+    pub(super) left: &'a CancellationToken,
+    pub(super) bounds: Bounds,
+}
+
+impl Spooler<'_> {
+    /// The file itself, or what it unpacks to where it is compressed.
+    ///
+    /// # Errors
+    /// When it is damaged, holds no tar, or there is no room for what it unpacks to.
+    pub(super) fn unpacked(
+        &self,
+        file: &Arc<SourceFile>,
+        shown: &Path,
+    ) -> Result<Arc<SourceFile>, SourceError> {
+        if Outer::of(&magic::first_block(file)?).is_none() {
+            return Ok(Arc::clone(file));
+        }
+        let meter = Meter::default();
+        let _told = Told::begin(self.events, shown, Some(file.len()), &meter);
+        let unpacker = Unpacker::new(reader(file), meter).map_err(|error| of(error, shown))?;
+        let spooled = self.spool(unpacker, shown)?;
+        file.check_unchanged()?;
+        Ok(spooled)
+    }
+
+    /// All of standard input: as it is where it is a file that is read from its start.
+    ///
+    /// # Errors
+    /// As for `unpacked`, and when it cannot be read.
+    pub(super) fn input(&self, input: &File, shown: &Path) -> Result<Arc<SourceFile>, SourceError> {
+        let mut input = input;
+        let meta = input.metadata().map_err(|source| read_error(shown, source))?;
+        if meta.is_file() && input.stream_position().is_ok_and(|position| position == 0) {
+            let file = input.try_clone().map_err(|source| read_error(shown, source))?;
+            return self.unpacked(&SourceFile::from_spool(file, shown)?, shown);
+        }
+        let meter = Meter::default();
+        let _told = Told::begin(self.events, shown, None, &meter);
+        let unpacker = Unpacker::new(input, meter).map_err(|error| of(error, shown))?;
+        self.spool(unpacker, shown)
+    }
+
+    fn spool(&self, mut unpacker: Unpacker<impl Read>, shown: &Path) -> Result<Arc<SourceFile>, SourceError> {
+        let mut spool = self.spools.spool();
+        let mut part = vec![0; PART];
+        let mut written = 0;
+        loop {
+            let filled = unpacker.fill(&mut part).map_err(|error| of(error, shown))?;
+            let bytes = part.get(..filled).unwrap_or_default();
+            if written == 0 {
+                check_start(bytes, unpacker.outer(), shown)?;
+            }
+            self.check_room(written, bytes.len() as u64, shown)?;
+            let failed = |source| ContentError::Spool { dir: self.spools.path().to_owned(), source };
+            spool.write_all(bytes).map_err(failed)?;
+            written += bytes.len() as u64;
+            if filled < part.len() {
+                return Ok(spool.finish_file(shown)?);
+            }
+            if self.left.is_cancelled() {
+                return Err(read_error(shown, std::io::ErrorKind::Interrupted.into()));
+            }
+        }
+    }
+
+    /// Stops before the disk is full: other programs would fail too.
+    fn check_room(&self, written: u64, next: u64, shown: &Path) -> Result<(), SourceError> {
+        let Bounds { content, reserve } = self.bounds;
+        let needed = written.saturating_add(next);
+        if needed > content {
+            return Err(SourceError::TooLarge { path: shown.to_owned(), limit: content });
+        }
+        let Some(free) = self.spools.free() else { return Ok(()) };
+        let free = free.saturating_sub(reserve);
+        if next <= free {
+            return Ok(());
+        }
+        let dir = self.spools.path().to_owned();
+        Err(SourceError::NoRoom { path: shown.to_owned(), dir, needed, room: written.saturating_add(free) })
+    }
+}
+
+/// The first block of the tar that a compressed file unpacks to; less where it holds less.
+///
+/// # Errors
+/// When it is damaged before that, or unpacks to something else.
+pub(super) fn start(file: &Arc<SourceFile>, shown: &Path) -> Result<Vec<u8>, SourceError> {
+    let failed = |error| of(error, shown);
+    let mut block = vec![0; 512];
+    let mut unpacker = Unpacker::new(reader(file), Meter::default()).map_err(failed)?;
+    let filled = unpacker.fill(&mut block).map_err(failed)?;
+    block.truncate(filled);
+    check_start(&block, unpacker.outer(), shown)?;
+    Ok(block)
+}
+
+fn reader(file: &Arc<SourceFile>) -> impl Read + use<> {
+    Blob::Range(FileRange::whole(Arc::clone(file))).reader(0)
+}
+
+/// What is no tar is refused before it is written. Content of less than a block is left to who indexes it.
+fn check_start(start: &[u8], outer: Option<Outer>, shown: &Path) -> Result<(), SourceError> {
+    let block = start.get(..512);
+    let reason = match (outer, Outer::of(start)) {
+        (Some(_), Some(inner)) => inner.refusal(),
+        (Some(outer), None) if block.is_some_and(|block| !looks_like_tar(block)) => {
+            format!("what {} unpacks to is no tar", outer.name())
+        }
+        (None, None) if block.is_some_and(|block| !looks_like_tar(block)) => "it is no tar".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(SourceError::NotAnImage { path: shown.to_owned(), reason })
+}
+
+fn of(error: UnpackerError, shown: &Path) -> SourceError {
+    match error {
+        UnpackerError::Read(source) => read_error(shown, source),
+        UnpackerError::Unpack(source) => SourceError::Unpack { path: shown.to_owned(), source },
+    }
+}
+
+/// Tells that a stream is read, and when that is over, however it ends.
+struct Told<'a> {
+    events: &'a Events,
+    source: SourceName,
+}
+
+impl<'a> Told<'a> {
+    fn begin(events: &'a Events, shown: &Path, size: Option<u64>, meter: &Meter) -> Self {
+        let source = SourceName(shown_path(shown));
+        events.emit(Event::SpoolStarted { source: source.clone(), size, meter: meter.clone() });
+        Self { events, source }
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.events.emit(Event::SpoolFinished { source: self.source.clone() });
+    }
+}
