@@ -24,6 +24,10 @@ pub(super) struct Environment {
     /// `$REGISTRY_AUTH_FILE`, in the place of Podman's own.
     pub(super) registry_auth_file: Option<PathBuf>,
     pub(super) docker_host: Option<String>,
+    pub(super) docker_context: Option<String>,
+    /// Where `$DOCKER_TLS_VERIFY` asks for TLS, the folder of its files: `$DOCKER_CERT_PATH`, else that of
+    /// docker's `config.json`.
+    pub(super) docker_certificates: Option<PathBuf>,
     pub(super) container_host: Option<String>,
     /// `$XDG_RUNTIME_DIR`
     pub(super) runtime_dir: Option<PathBuf>,
@@ -42,6 +46,7 @@ pub(super) const USERNAME: &str = "IDPBUILDER_REGISTRY_USERNAME";
 pub(super) const PASSWORD: &str = "IDPBUILDER_REGISTRY_PASSWORD";
 pub(super) const TOKEN: &str = "IDPBUILDER_REGISTRY_TOKEN";
 const NAME: &str = "IDPBUILDER_NAME";
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 impl Environment {
     /// Takes what is used of the variables that `variable` answers for.
@@ -63,11 +68,17 @@ impl Environment {
             token: text(TOKEN)?.map(Secret::new),
             cluster: text(NAME)?,
             kubeconfig: filled("KUBECONFIG"),
-            home: filled(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from),
+            home: filled(HOME).map(PathBuf::from),
             docker_config: filled("DOCKER_CONFIG").map(PathBuf::from),
             docker_auth_config: text("DOCKER_AUTH_CONFIG")?.map(Secret::new),
             registry_auth_file: filled("REGISTRY_AUTH_FILE").map(PathBuf::from),
             docker_host: text("DOCKER_HOST")?,
+            docker_context: text("DOCKER_CONTEXT")?,
+            docker_certificates: filled("DOCKER_TLS_VERIFY").and_then(|_| {
+                let home = || filled(HOME).map(|home| PathBuf::from(home).join(".docker"));
+                let folder = filled("DOCKER_CERT_PATH").or_else(|| filled("DOCKER_CONFIG"));
+                folder.map(PathBuf::from).or_else(home)
+            }),
             container_host: text("CONTAINER_HOST")?,
             runtime_dir: filled("XDG_RUNTIME_DIR").map(PathBuf::from),
             config_home: filled("XDG_CONFIG_HOME").map(PathBuf::from),

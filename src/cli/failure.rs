@@ -5,6 +5,7 @@ use std::error::Error;
 mod advice;
 mod class;
 mod cluster;
+mod engine;
 mod image;
 mod local;
 mod login;

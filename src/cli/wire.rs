@@ -21,6 +21,7 @@ use crate::cache::{CacheFolder, NoCache};
 use crate::content::{FilePool, SpoolDir};
 use crate::event::Events;
 use crate::job::{Job, Limits, Selection, World};
+use crate::oci::Platform;
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
 use crate::port::{Origin, PackIndex, Scheme, Source};
 use crate::registry::{
@@ -68,7 +69,8 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
     };
     let job = job(settings, &target, naming(settings, &target, (&login, dialect))?);
     let spools = spools(settings.transfer.tmp_dir.as_ref(), around.environment);
-    let places = places(&settings.search, around.environment, (spools.clone(), &job.selection))?;
+    let told = Told { spools: spools.clone(), selection: &job.selection, nodes: &job.node_platforms };
+    let places = places(&settings.search, around.environment, told)?;
     let index = index(settings, around.environment);
     let world = World {
         index,
@@ -196,7 +198,8 @@ fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {
 /// # Errors
 /// When patterns for file names are too many or too large together.
 pub(super) fn sources(search: &Search, environment: &Environment) -> Result<Vec<Arc<dyn Source>>, Fault> {
-    let places = places(search, environment, (spools(None, environment), &Selection::Present))?;
+    let told = Told { spools: spools(None, environment), selection: &Selection::Present, nodes: &[] };
+    let places = places(search, environment, told)?;
     Ok(opened(search, &places))
 }
 
@@ -204,17 +207,23 @@ fn opened(search: &Search, places: &Places) -> Vec<Arc<dyn Source>> {
     search.sources.iter().map(|spec| source::open(spec.clone(), places)).collect()
 }
 
-fn places(
-    search: &Search,
-    environment: &Environment,
-    (spools, selection): (SpoolDir, &Selection),
-) -> Result<Places, Fault> {
+/// What sources are told of the run.
+struct Told<'a> {
+    spools: SpoolDir,
+    selection: &'a Selection,
+    nodes: &'a [Platform],
+}
+
+fn places(search: &Search, environment: &Environment, told: Told<'_>) -> Result<Places, Fault> {
     Ok(Places {
         pool: FilePool::new(OPEN_FILES),
-        spools,
+        spools: told.spools,
         stdin: if search.sources.contains(&Spec::Stdin) { standard_input() } else { None },
         sockets: EngineSockets {
             docker_host: environment.docker_host.clone(),
+            docker_context: environment.docker_context.clone(),
+            docker_config: environment.docker_config.clone(),
+            docker_certificates: environment.docker_certificates.clone(),
             container_host: environment.container_host.clone(),
             runtime_dir: environment.runtime_dir.clone(),
             home: environment.home.clone(),
@@ -228,10 +237,11 @@ fn places(
                 Links::Follow => source::Links::Follow,
             },
         },
-        platform: match selection {
+        platform: match told.selection {
             Selection::Present => None,
             Selection::Only(platform) => Some(platform.clone()),
         },
+        preferred: told.nodes.to_vec(),
     })
 }
 

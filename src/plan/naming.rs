@@ -147,17 +147,16 @@ impl Naming {
         fallback: &str,
         notes: &mut Vec<String>,
     ) -> Result<Vec<Target>, TargetError> {
-        let parts = match suggested {
-            Suggested::Reference(name) => self.parts(name),
-            Suggested::Tag(tag) => {
-                self.parts(fallback).map(|parts| Parts { tag: Some(tag.clone()), ..parts })
-            }
+        let (name, tag) = match suggested {
+            Suggested::Reference(name) => (name.as_str(), None),
+            Suggested::Tag(tag) => (fallback, Some(tag.clone())),
         };
         // A name that is replaced need not be one.
         let parts = match &self.rename {
-            Some(_) => parts.unwrap_or_default(),
-            None => parts?,
+            Some(_) => self.parts(name).unwrap_or_default(),
+            None => self.parts(name)?,
         };
+        let parts = Parts { tag: tag.or(parts.tag), ..parts };
         let repository = self.repository(&parts, notes)?;
         let tags = self.tags_of(&parts, suggested)?;
         tags.into_iter()

@@ -13,6 +13,6 @@ pub use registry::{
     ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored, Upload,
 };
 pub use source::{
-    Content, Encoding, Found, FoundImage, ImageTree, Layer, Skipped, Source, SourceError, SourceName,
-    Suggested, UnpackError,
+    Content, Encoding, EnginePlace, Found, FoundImage, ImageTree, Layer, Skipped, Source, SourceError,
+    SourceName, Suggested, UnpackError,
 };

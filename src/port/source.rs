@@ -121,6 +121,18 @@ pub enum UnpackError {
     Empty { codec: &'static str, limit: usize },
 }
 
+/// An engine that has an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnginePlace {
+    /// What names the image there: `podman:myapp:dev`.
+    pub source: String,
+    /// `unix:///run/podman/podman.sock`, `docker context colima`.
+    pub engine: String,
+    /// The first 12 digits of the image's id, and when it was made; empty where the engine does not say.
+    pub id: String,
+    pub created: String,
+}
+
 /// Why a source has no image to give.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -152,6 +164,10 @@ pub enum SourceError {
     PlatformNotFound { source_name: String, wanted: String, present: Vec<String> },
     #[error("image `{reference}` is in no local engine")]
     NotInEngine { reference: String, tried: Vec<String>, near: Vec<String> },
+    #[error("`{reference}` is not the same image in all local engines that have it")]
+    SeveralEngines { reference: String, places: Vec<EnginePlace> },
+    #[error("no image of a local engine is named for {registry}")]
+    NoneTagged { registry: String, tried: Vec<String> },
     #[error("the container engine at {engine} failed")]
     Engine { engine: String, reason: String },
     #[error("no image found under `{}`", path.display())]

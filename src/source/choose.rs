@@ -32,7 +32,7 @@ pub(super) fn choose(built: &Built, ask: &Ask) -> Result<Chosen, Lacking> {
     };
     let chosen = match ask.platform {
         Some(wanted) => serving(wanted),
-        None => serving(&host()).or(whole.first()),
+        None => ask.preferred.iter().find_map(serving).or_else(|| serving(&host())).or(whole.first()),
     };
     let Some((leaf, tree)) = chosen else {
         let present =

@@ -262,7 +262,7 @@ impl Search<'_> {
     }
 
     fn ask<'a>(&'a self, shown: &'a Path) -> Ask<'a> {
-        Ask { path: shown, wanted: None, platform: self.places.platform.as_ref() }
+        self.places.ask(shown, None)
     }
 
     /// The path as the user would write it.

@@ -23,6 +23,8 @@ pub(super) struct Ask<'a> {
     pub(super) wanted: Option<&'a str>,
     /// The platform that is wanted, for an index that is not whole.
     pub(super) platform: Option<&'a Platform>,
+    /// Where none is: the platforms to look for in it, the best first.
+    pub(super) preferred: &'a [Platform],
 }
 
 impl Ask<'_> {

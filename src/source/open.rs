@@ -31,6 +31,9 @@ pub struct Places {
     pub search: SearchRules,
     /// The platform that is wanted; of an index that is not whole, it is the one that is taken.
     pub platform: Option<Platform>,
+    /// Where none is wanted, those to take of an index that is not whole, the best first: what the
+    /// cluster's nodes are.
+    pub preferred: Vec<Platform>,
 }
 
 /// How a folder is searched.
@@ -59,6 +62,13 @@ pub enum Links {
 impl Default for SearchRules {
     fn default() -> Self {
         Self { include: GlobSet::empty(), exclude: GlobSet::empty(), max_depth: 8, links: Links::Inside }
+    }
+}
+
+impl Places {
+    /// What is asked of an archive or a layout.
+    pub(super) fn ask<'a>(&'a self, path: &'a Path, wanted: Option<&'a str>) -> Ask<'a> {
+        Ask { path, wanted, platform: self.platform.as_ref(), preferred: &self.preferred }
     }
 }
 
@@ -108,11 +118,10 @@ impl Opened {
 
 /// The images of a file or a folder. Blocks the thread.
 fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, SourceError> {
-    let platform = places.platform.as_ref();
     let links = places.search.links;
     match spec {
         Spec::Archive { path, kind, name } => {
-            let ask = Ask { path, wanted: name.as_deref(), platform };
+            let ask = places.ask(path, name.as_deref());
             check_exists(path)?;
             if path.is_dir() {
                 return archive_is_a_folder(path, *kind, &ask, places);
@@ -122,12 +131,12 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
         Spec::Stdin => stdin(places, spooler),
         Spec::Layout { path, tag } => {
             check_exists(path)?;
-            layout::images(path, &Ask { path, wanted: tag.as_deref(), platform }, links, &places.pool)
+            layout::images(path, &places.ask(path, tag.as_deref()), links, &places.pool)
         }
         Spec::Folder { path } => {
             check_exists(path)?;
             if layout::is_layout(path) {
-                return layout::images(path, &Ask { path, wanted: None, platform }, links, &places.pool);
+                return layout::images(path, &places.ask(path, None), links, &places.pool);
             }
             folder::search(path, places, spooler)
         }
@@ -145,7 +154,7 @@ fn stdin(places: &Places, spooler: &Spooler<'_>) -> Result<Found, SourceError> {
         layout::read_error(path, std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such input"))
     })?;
     let file = spooler.input(input, path)?;
-    let ask = Ask { path, wanted: None, platform: places.platform.as_ref() };
+    let ask = places.ask(path, None);
     let mut found = archive::images(&file, ArchiveKind::Any, &ask)?;
     found.images.iter_mut().for_each(|image| image.fallback.clear());
     Ok(found)

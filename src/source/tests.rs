@@ -2,6 +2,7 @@
 
 mod docker;
 mod engines;
+mod fake_engine;
 mod given;
 mod hybrid;
 mod kit;

@@ -1,5 +1,5 @@
 use super::advice::listed;
-use super::{Class, Failure, Scene};
+use super::{Class, Failure, Scene, engine};
 use crate::content::ContentError;
 use crate::port::{Skipped, SourceError, UnpackError};
 
@@ -44,40 +44,20 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
         SourceError::PlatformNotFound { present, .. } => of("PLATFORM_NOT_FOUND")
             .detail(format!("it has: {}", listed(present)))
             .run("Push what is there", scene.with("--platform all")),
-        SourceError::NotInEngine { reference, tried, near } => {
-            not_in_engine(of("IMAGE_NOT_FOUND"), reference, (tried, near), scene)
-        }
-        SourceError::Engine { reason, .. } => of("ENGINE_FAILED")
-            .cause(reason.clone())
-            .say("Start the engine, or set DOCKER_HOST or CONTAINER_HOST to where it listens")
-            .say("Or push a file: docker save -o image.tar IMAGE"),
+        SourceError::NotInEngine { .. }
+        | SourceError::SeveralEngines { .. }
+        | SourceError::NoneTagged { .. }
+        | SourceError::Engine { .. } => engine::explain(error, scene),
         SourceError::NothingFound { skipped, .. } => nothing_found(of("NOTHING_FOUND"), skipped, scene),
     }
 }
 
-fn near_names(failure: Failure, near: &[String], scene: &Scene<'_>) -> Failure {
+pub(super) fn near_names(failure: Failure, near: &[String], scene: &Scene<'_>) -> Failure {
     match near {
         [] => failure,
         [one] => failure.did_you_mean(scene.of(one)),
         many => failure.detail(format!("near it: {}", listed(many))),
     }
-}
-
-fn not_in_engine(
-    failure: Failure,
-    reference: &str,
-    (tried, near): (&[String], &[String]),
-    scene: &Scene<'_>,
-) -> Failure {
-    let failure = if tried.is_empty() {
-        failure.detail("no engine was found: no socket of Docker or Podman is there")
-    } else {
-        failure.detail(format!("tried: {}", listed(tried)))
-    };
-    near_names(failure, near, scene)
-        .run("Build it", format!("docker build -t {reference} ."))
-        .run("Or push a file or folder", scene.of("./image.tar"))
-        .say("Or set DOCKER_HOST or CONTAINER_HOST if the engine listens elsewhere")
 }
 
 /// Skipped files beyond these are counted only.

@@ -19,7 +19,7 @@ use crate::content::ContentError;
 use crate::oci::{Digest, sha256};
 use crate::pack::PackError;
 use crate::plan::TargetError;
-use crate::port::{NetworkFault, Origin, Refusal, Scheme, Skipped, SourceName, UnpackError};
+use crate::port::{EnginePlace, NetworkFault, Origin, Refusal, Scheme, Skipped, SourceName, UnpackError};
 use crate::report::{ImageError, ImageOutcome, LayerCounts, Phases, PushReport, Status};
 
 fn facts() -> Facts {
@@ -224,12 +224,37 @@ fn a_source_that_has_no_image_is_explained() {
                 wanted: "linux/arm64".into(),
                 present: vec!["linux/amd64".into()],
             },
+        ],
+        None
+    ));
+}
+
+/// One image of Docker and one of Podman, or two of Docker.
+fn several(sources: [&str; 2]) -> SourceError {
+    let places = sources.map(|source| EnginePlace {
+        source: format!("{source}:myapp:dev"),
+        engine: format!("unix:///run/{source}.sock"),
+        id: "19bc204df71f".into(),
+        created: if source == "podman" { String::new() } else { "2026-10-01T08:00:00Z".into() },
+    });
+    SourceError::SeveralEngines { reference: "myapp:dev".into(), places: places.to_vec() }
+}
+
+#[test]
+fn what_local_engines_say_is_explained() {
+    let tried = |count: usize| (0..count).map(|n| format!("unix:///{n}.sock: has no such image")).collect();
+    assert_snapshot!(explained(
+        [
             SourceError::NotInEngine {
                 reference: "myapp:dev".into(),
-                tried: vec!["docker (unix:///var/run/docker.sock)".into()],
+                tried: tried(2),
                 near: vec!["myapp:latest".into()],
             },
+            SourceError::NotInEngine { reference: "myapp:dev".into(), tried: tried(10), near: Vec::new() },
             SourceError::NotInEngine { reference: "myapp:dev".into(), tried: Vec::new(), near: Vec::new() },
+            several(["docker-daemon", "podman"]),
+            several(["docker-daemon", "docker-daemon"]),
+            SourceError::NoneTagged { registry: "gitea.cnoe.localtest.me:8443".into(), tried: tried(1) },
             SourceError::Engine { engine: "/var/run/docker.sock".into(), reason: "permission denied".into() },
         ],
         None

@@ -1,78 +1,18 @@
 #![cfg(unix)]
 
-use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 
-use super::kit::{find_in, layer, names, only, places, saved};
+use serde_json::json;
+
+use super::fake_engine::{Engine, NOWHERE, Stored, behind_tls, docker_at, engines, nonsense};
+use super::kit::{Oci, exact, find_in, layer, names, only, places, told};
 use crate::port::{Found, SourceError};
 use crate::source::{EngineKind, EngineSockets, Places, Spec};
-
-/// An engine with one image: it answers the requests that a push sends, and nothing else.
-struct Engine {
-    dir: tempfile::TempDir,
-}
-
-const ID: &str = "sha256:4afc5ccb91ae42841de06bd39ef1e5cfcc17033589aae0ebfcb6cc0b68d8347f";
-
-fn reply(mut stream: UnixStream, name: &str) {
-    let mut request = Vec::new();
-    let mut byte = [0];
-    while !request.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
-        request.push(byte[0]);
-    }
-    let request = String::from_utf8(request).unwrap();
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let path = path.strip_prefix("/v1.41").unwrap_or(path);
-    let short = name.trim_end_matches(":latest");
-    let inspected = [short, name, ID, &ID[7..19]].map(|image| format!("/images/{image}/json"));
-    let exported = [name, ID, &ID[7..19]].map(|image| format!("/images/{image}/get"));
-    let (status, body) = if path.ends_with("/version") {
-        ("200 OK", br#"{"ApiVersion":"1.41"}"#.to_vec())
-    } else if inspected.iter().any(|one| one == path) {
-        ("200 OK", format!(r#"{{"Id":"{ID}","RepoTags":["{name}"]}}"#).into_bytes())
-    } else if exported.iter().any(|one| one == path) {
-        ("200 OK", saved(&[name, "other:1"], &[&layer("x")]).bytes())
-    } else if path == "/images/json" {
-        let rest = r#""ParentId":"","RepoDigests":[],"Created":0,"Size":0,"SharedSize":0,"Labels":{},"Containers":0"#;
-        ("200 OK", format!(r#"[{{"Id":"{ID}","RepoTags":["{name}"],{rest}}}]"#).into_bytes())
-    } else {
-        ("404 Not Found", br#"{"message":"no such image"}"#.to_vec())
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
-}
-
-impl Engine {
-    /// Listens under `socket` in a folder of its own until the test ends.
-    fn at(socket: &str, name: &'static str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(socket);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let listener = UnixListener::bind(path).unwrap();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                reply(stream, name);
-            }
-        });
-        Self { dir }
-    }
-
-    fn address(&self) -> String {
-        format!("unix://{}/docker.sock", self.dir.path().display())
-    }
-}
 
 fn ask(reference: &str, kind: EngineKind, sockets: EngineSockets) -> Result<Found, SourceError> {
     let spec = Spec::Engine { reference: reference.to_owned(), kind };
     find_in(spec, &Places { sockets, ..places() })
-}
-
-fn docker_at(address: &str) -> EngineSockets {
-    EngineSockets { docker_host: Some(address.to_owned()), ..EngineSockets::default() }
 }
 
 fn tried(result: Result<Found, SourceError>) -> (Vec<String>, Vec<String>) {
@@ -82,10 +22,13 @@ fn tried(result: Result<Found, SourceError>) -> (Vec<String>, Vec<String>) {
     }
 }
 
+fn web(names: &[&str]) -> Stored {
+    Stored::unpacked(names, &[&layer("x")])
+}
+
 #[test]
 fn an_image_of_an_engine_has_the_name_that_it_was_asked_for_by() {
-    let engine = Engine::at("docker.sock", "web:latest");
-    // It exports `web:latest` alone: by `web` an engine means all its tags.
+    let engine = Engine::at("docker.sock", vec![web(&["web:latest", "other:1"])]);
     for reference in ["web", "web:latest"] {
         let image = only(ask(reference, EngineKind::Docker, docker_at(&engine.address())).unwrap());
         assert_eq!(names(&image), [reference]);
@@ -95,35 +38,64 @@ fn an_image_of_an_engine_has_the_name_that_it_was_asked_for_by() {
 
 #[test]
 fn an_id_is_no_name() {
-    let engine = Engine::at("docker.sock", "web:1.0");
-    for reference in [ID, &ID[7..19]] {
+    let stored = web(&["web:1.0"]);
+    let id = stored.id.clone();
+    let engine = Engine::at("docker.sock", vec![stored]);
+    for reference in [&id, &id[7..19], &id[7..]] {
         let image = only(ask(reference, EngineKind::Any, docker_at(&engine.address())).unwrap());
         assert_eq!(names(&image), ["web:1.0"]);
-        assert_eq!(image.fallback, "4afc5ccb91ae");
+        assert_eq!(image.fallback, id[7..19]);
     }
 }
 
 #[test]
 fn podman_is_asked_for_what_was_built_here() {
-    let engine = Engine::at("podman/podman.sock", "localhost/web:1.0");
-    let sockets = EngineSockets {
-        docker_host: Some("unix:///nonexistent.sock".to_owned()),
-        runtime_dir: Some(engine.dir.path().to_owned()),
-        ..EngineSockets::default()
-    };
-    let image = only(ask("web:1.0", EngineKind::Any, sockets).unwrap());
+    let engine = Engine::at("podman.sock", vec![web(&["localhost/web:1.0"])]);
+    let image = only(ask("web:1.0", EngineKind::Any, engines(NOWHERE, &engine.address())).unwrap());
     assert_eq!(names(&image), ["web:1.0"]);
     assert_eq!(image.source.to_string(), "podman:web:1.0");
 }
 
 #[test]
-fn an_engine_that_failed_before_the_one_that_has_the_image_is_named() {
-    let engine = Engine::at("podman/podman.sock", "web:1.0");
-    let sockets = EngineSockets {
-        docker_host: Some("tcp://127.0.0.1:1".to_owned()),
-        runtime_dir: Some(engine.dir.path().to_owned()),
-        ..EngineSockets::default()
-    };
+fn podman_behind_a_socket_of_docker_is_asked_so_too() {
+    let podman = Engine::podman("docker.sock", vec![web(&["localhost/web:1.0"])]);
+    only(ask("web:1.0", EngineKind::Docker, docker_at(&podman.address())).unwrap());
+    let docker = Engine::at("docker.sock", vec![web(&["localhost/web:1.0"])]);
+    assert!(ask("web:1.0", EngineKind::Docker, docker_at(&docker.address())).is_err());
+}
+
+#[test]
+fn different_images_of_one_name_are_an_error_that_names_both() {
+    let docker = Engine::at("docker.sock", vec![web(&["web:1.0"])]);
+    let other = Stored::unpacked(&["localhost/web:1.0"], &[&layer("y")]);
+    let podman = Engine::at("podman.sock", vec![other]);
+    let sockets = engines(&docker.address(), &podman.address());
+    let error = ask("web:1.0", EngineKind::Any, sockets.clone()).unwrap_err();
+    let SourceError::SeveralEngines { places, .. } = error else { panic!("{error}") };
+    let shown: Vec<_> = places.iter().map(|place| (place.source.as_str(), place.engine.clone())).collect();
+    assert_eq!(shown, [("docker-daemon:web:1.0", docker.address()), ("podman:web:1.0", podman.address())]);
+    for (kind, source) in
+        [(EngineKind::Docker, "docker-daemon:web:1.0"), (EngineKind::Podman, "podman:web:1.0")]
+    {
+        let image = only(ask("web:1.0", kind, sockets.clone()).unwrap());
+        assert_eq!(image.source.to_string(), source);
+    }
+}
+
+#[test]
+fn the_same_image_in_two_engines_is_taken_once() {
+    let docker = Engine::at("docker.sock", vec![web(&["web:1.0"])]);
+    let podman = Engine::at("podman.sock", vec![web(&["localhost/web:1.0"])]);
+    let sockets = engines(&docker.address(), &podman.address());
+    let image = only(ask("web:1.0", EngineKind::Any, sockets).unwrap());
+    assert_eq!(image.source.to_string(), "docker-daemon:web:1.0");
+    assert_eq!((docker.exports(), podman.exports()), (1, 0));
+}
+
+#[test]
+fn an_engine_that_failed_beside_the_one_that_has_the_image_is_named() {
+    let engine = Engine::at("podman.sock", vec![web(&["web:1.0"])]);
+    let sockets = engines("tcp://127.0.0.1:1", &engine.address());
     let image = only(ask("web:1.0", EngineKind::Any, sockets).unwrap());
     assert!(image.notes[0].contains("tcp://127.0.0.1:1 could not be asked"), "{:?}", image.notes);
 }
@@ -133,12 +105,8 @@ fn every_place_that_was_asked_is_named_with_its_reason() {
     let dir = tempfile::tempdir().unwrap();
     let dead = dir.path().join("dead.sock");
     drop(UnixListener::bind(&dead).unwrap());
-    let engine = Engine::at("podman/podman.sock", "web:1.0");
-    let sockets = EngineSockets {
-        docker_host: Some(format!("unix://{}", dead.display())),
-        runtime_dir: Some(engine.dir.path().to_owned()),
-        ..EngineSockets::default()
-    };
+    let engine = Engine::at("podman.sock", vec![web(&["web:1.0"])]);
+    let sockets = engines(&format!("unix://{}", dead.display()), &engine.address());
     let (tried, near) = tried(ask("wbe:1.0", EngineKind::Any, sockets));
     assert!(tried[0].contains("dead.sock: ") && tried[0].contains("refused"), "{tried:?}");
     assert!(tried[1].contains("podman.sock: has no such image"), "{tried:?}");
@@ -148,8 +116,8 @@ fn every_place_that_was_asked_is_named_with_its_reason() {
 #[test]
 fn an_address_that_cannot_be_asked_says_why() {
     for (address, reason) in [
-        ("ssh://user@host", "`ssh` addresses are not supported"),
-        ("fd://", "`fd` addresses are not supported"),
+        ("ssh://user@host", "ssh is not supported: forward"),
+        ("fd://x", "`fd` addresses are not supported"),
         ("nonsense", "no address"),
         ("unix:///nonexistent.sock", "no such socket"),
         ("/nonexistent.sock", "no such socket"),
@@ -163,7 +131,7 @@ fn an_address_that_cannot_be_asked_says_why() {
 
 #[test]
 fn a_name_that_would_be_another_request_is_not_sent() {
-    let engine = Engine::at("docker.sock", "web:1.0");
+    let engine = Engine::at("docker.sock", vec![web(&["web:1.0"])]);
     for reference in ["", "../json", "a b", "web?all=1", "web#x", "a//b", "web\r\nX: y"] {
         let (tried, _) = tried(ask(reference, EngineKind::Docker, docker_at(&engine.address())));
         assert!(tried[0].contains("no engine was asked"), "{reference:?}: {tried:?}");
@@ -171,16 +139,91 @@ fn a_name_that_would_be_another_request_is_not_sent() {
 }
 
 #[test]
-fn places_follow_the_environment() {
-    let sockets = EngineSockets {
-        docker_host: None,
-        container_host: Some("tcp://127.0.0.1:2375".to_owned()),
-        runtime_dir: Some(PathBuf::from("/run/user/7")),
-        home: Some(Path::new("/home/a").to_owned()),
-    };
-    let (tried, _) = tried(ask("a", EngineKind::Docker, EngineSockets { container_host: None, ..sockets }));
-    let places = ["/var/run/docker.sock", "/run/user/7/docker.sock", "/home/a/.docker/run/docker.sock"];
-    for (tried, place) in tried.iter().zip(places) {
-        assert!(tried.starts_with(&format!("unix://{place}: ")), "{tried}");
+fn an_export_that_is_no_image_is_told_of() {
+    let engine = Engine::at("docker.sock", vec![nonsense(&["web:1.0"])]);
+    let error = told(ask("web:1.0", EngineKind::Docker, docker_at(&engine.address())));
+    assert!(error.contains("docker-daemon:web:1.0"), "{error}");
+}
+
+/// Two platforms, of which one is not there, as after a pull.
+fn half_an_index(present: &str) -> (Stored, [String; 2]) {
+    let mut oci = Oci::default();
+    let content = layer("x");
+    let images = ["amd64", "arm64"].map(|architecture| oci.image(architecture, &content));
+    let digests = images.clone().map(|image| image["digest"].as_str().unwrap().to_owned());
+    for (image, architecture) in images.iter().zip(["amd64", "arm64"]) {
+        if !present.contains(architecture) {
+            oci.drop_blob(image);
+        }
     }
+    let index = oci.index(&images);
+    let id = index["digest"].as_str().unwrap().to_owned();
+    oci.list(index, Some("1.0"));
+    (Stored::packed("web:1.0", &id, &[&content], oci), digests)
+}
+
+fn pushed_of(stored: Stored, preferred: &[&str]) -> String {
+    let engine = Engine::at("docker.sock", vec![stored]);
+    let preferred = preferred.iter().map(|architecture| super::kit::linux(architecture)).collect();
+    let places = Places { sockets: docker_at(&engine.address()), preferred, ..places() };
+    let spec = Spec::Engine { reference: "web:1.0".to_owned(), kind: EngineKind::Docker };
+    exact(&only(find_in(spec, &places).unwrap())).manifest.digest().to_string()
+}
+
+#[test]
+fn of_an_index_that_is_not_whole_the_platform_that_is_there_is_pushed() {
+    let (stored, [_, arm]) = half_an_index("arm64");
+    assert_eq!(pushed_of(stored, &["amd64"]), arm);
+}
+
+#[test]
+fn of_several_platforms_of_an_index_that_is_not_whole_the_nodes_decide_before_the_engine() {
+    let mut oci = Oci::default();
+    let content = layer("x");
+    let images = ["s390x", "amd64", "arm64"].map(|architecture| oci.image(architecture, &content));
+    let digests = images.clone().map(|image| image["digest"].as_str().unwrap().to_owned());
+    oci.drop_blob(&images[0]);
+    let index = oci.index(&images);
+    let id = index["digest"].as_str().unwrap().to_owned();
+    oci.list(index, Some("1.0"));
+    let mut stored = Stored::packed("web:1.0", &id, &[&content], oci);
+    assert_eq!(pushed_of(stored.clone(), &["arm64"]), digests[2]);
+    assert_eq!(pushed_of(stored.clone(), &["amd64"]), digests[1]);
+    stored.inspected["Architecture"] = json!("arm64");
+    assert_eq!(pushed_of(stored.clone(), &["riscv64"]), digests[2]);
+    stored.inspected["Architecture"] = json!("amd64");
+    assert_eq!(pushed_of(stored, &[]), digests[1]);
+}
+
+#[test]
+fn an_engine_behind_tls_is_asked_with_the_users_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = rcgen::CertifiedIssuer::self_signed(params, key).unwrap();
+    let signed = || {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        (params.signed_by(&key, &ca).unwrap(), key)
+    };
+    let (client, client_key) = signed();
+    for (name, text) in
+        [("ca.pem", ca.pem()), ("cert.pem", client.pem()), ("key.pem", client_key.serialize_pem())]
+    {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let (server, server_key) = signed();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca.der().clone()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(server_key.serialize_der().into());
+    let config = rustls::ServerConfig::builder()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![server.der().clone()], key)
+        .unwrap();
+    let address = behind_tls(config, web(&["web:1.0"]));
+    let with = |certificates| EngineSockets { docker_certificates: certificates, ..docker_at(&address) };
+    only(ask("web:1.0", EngineKind::Docker, with(Some(dir.path().to_owned()))).unwrap());
+    assert!(ask("web:1.0", EngineKind::Docker, with(None)).is_err());
 }

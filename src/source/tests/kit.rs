@@ -22,6 +22,7 @@ pub(super) fn places() -> Places {
         sockets: EngineSockets::default(),
         search: SearchRules::default(),
         platform: None,
+        preferred: Vec::new(),
     }
 }
 
@@ -260,8 +261,12 @@ pub(super) fn with_layers(edit: impl FnOnce(&mut Oci) -> Vec<Value>) -> Oci {
     })
 }
 
-pub(super) fn wanted(architecture: &str) -> Places {
+pub(super) fn linux(architecture: &str) -> Platform {
     let mut platform = Platform::default();
-    platform.set_os("linux".into()).set_architecture(architecture.into());
-    Places { platform: Some(platform), ..places() }
+    platform.set_os("linux".into()).set_architecture(architecture.into()).set_variant(None);
+    platform
+}
+
+pub(super) fn wanted(architecture: &str) -> Places {
+    Places { platform: Some(linux(architecture)), ..places() }
 }

@@ -36,7 +36,7 @@ fn read(bytes: &[u8]) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
     let source: Arc<SourceFile> = SourceFile::open(file.path(), &FilePool::new(2)).unwrap();
-    let ask = Ask { path: Path::new("x.tar"), wanted: None, platform: None };
+    let ask = Ask { path: Path::new("x.tar"), wanted: None, platform: None, preferred: &[] };
     let Ok(found) = images(&source, ArchiveKind::Any, &ask) else { return };
     for blob in found.images.iter().flat_map(blobs) {
         assert_eq!(blob.read_all(u64::MAX).unwrap().len() as u64, blob.len());

@@ -1,0 +1,126 @@
+use std::io::Write;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::errors::Error as DockerError;
+use futures_util::StreamExt;
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
+
+use super::client::{connect, said};
+use super::select::Chosen;
+use crate::content::{ContentError, Spool, SpoolDir};
+use crate::oci::Platform;
+use crate::port::{FoundImage, SourceError};
+use crate::source::archive;
+use crate::source::names::{answers_to, tagged};
+use crate::source::oci_images::Ask;
+use crate::source::spec::ArchiveKind;
+
+/// Without a byte of an export: an engine may write all of it to its own disk before it sends the first.
+const EXPORT_PATIENCE: Duration = Duration::from_mins(10);
+/// An export is written in parts of this many bytes.
+const PART: usize = 1024 * 1024;
+
+/// What an export is read for.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// What messages call the image: `docker-daemon:web:dev`.
+    pub(super) shown: String,
+    /// The platform that was asked for.
+    pub(super) platform: Option<Platform>,
+    /// Platforms of an image that is not whole, the best first.
+    pub(super) preferred: Vec<Platform>,
+    pub(super) spools: SpoolDir,
+}
+
+/// Exports the image into a spool, and reads that as the archive that it is.
+///
+/// # Errors
+/// `Engine` when the export fails, `Content` when the spool does, and what archives are refused for.
+pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImage, SourceError> {
+    let engine = chosen.endpoint.name.clone();
+    let failed = |reason: String| SourceError::Engine { engine: engine.clone(), reason };
+    let client = connect(&chosen.endpoint).map_err(|silence| failed(silence.to_string()))?;
+    // By id, so that it is the image that was looked at, whatever its name leads to by now. By a
+    // repository's name alone an engine would export all its tags.
+    let id = chosen.here.image.id.as_ref().map(ToString::to_string);
+    let exported = id.unwrap_or_else(|| tagged(&chosen.here.name));
+    let spool = receive(&client.with_timeout(EXPORT_PATIENCE), &exported, &wanted.spools).await;
+    let spool = spool.map_err(|error| error.into_source_error(&failed))?;
+    let wanted = wanted.clone();
+    let read = spawn_blocking(move || {
+        let path = PathBuf::from(&wanted.shown);
+        let file = spool.finish_file(&path)?;
+        let ask = Ask {
+            path: &path,
+            wanted: None,
+            platform: wanted.platform.as_ref(),
+            preferred: &wanted.preferred,
+        };
+        archive::images(&file, ArchiveKind::Any, &ask)
+    });
+    let mut images = read.await.map_err(|error| failed(error.to_string()))??.images;
+    if images.len() > 1 {
+        images.retain(|image| image.suggested.iter().any(|name| answers_to(name, &chosen.here.name)));
+    }
+    match (images.pop(), images.len()) {
+        (Some(image), 0) => Ok(image),
+        (last, more) => {
+            let count = more + usize::from(last.is_some());
+            Err(failed(format!("its export holds {count} images of this name")))
+        }
+    }
+}
+
+/// Why an export did not arrive.
+enum ExportError {
+    Engine(DockerError),
+    Stalled,
+    Spool(ContentError),
+    Thread(JoinError),
+}
+
+impl ExportError {
+    fn into_source_error(self, failed: &dyn Fn(String) -> SourceError) -> SourceError {
+        match self {
+            Self::Engine(error) => failed(said(&error)),
+            Self::Stalled => failed(format!("it sent nothing for {} seconds", EXPORT_PATIENCE.as_secs())),
+            Self::Spool(error) => error.into(),
+            Self::Thread(error) => failed(error.to_string()),
+        }
+    }
+}
+
+async fn receive(client: &Docker, name: &str, spools: &SpoolDir) -> Result<Spool, ExportError> {
+    let mut stream = pin!(client.export_image(name));
+    let mut spool = spools.spool();
+    let mut part = Vec::with_capacity(PART);
+    loop {
+        let chunk = timeout(EXPORT_PATIENCE, stream.next()).await.map_err(|_| ExportError::Stalled)?;
+        let last = chunk.is_none();
+        if let Some(chunk) = chunk {
+            part.extend_from_slice(&chunk.map_err(ExportError::Engine)?);
+        }
+        if last || part.len() >= PART {
+            (spool, part) = write(spool, part, spools.path().to_owned()).await?;
+        }
+        if last {
+            return Ok(spool);
+        }
+    }
+}
+
+/// Writes a part where blocking does not hold up the others, and gives the buffer back.
+async fn write(mut spool: Spool, mut part: Vec<u8>, dir: PathBuf) -> Result<(Spool, Vec<u8>), ExportError> {
+    let written = spawn_blocking(move || {
+        spool.write_all(&part).map(|()| {
+            part.clear();
+            (spool, part)
+        })
+    });
+    let written = written.await.map_err(ExportError::Thread)?;
+    written.map_err(|source| ExportError::Spool(ContentError::Spool { dir, source }))
+}

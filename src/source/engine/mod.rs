@@ -1,0 +1,113 @@
+//! The local engines: Docker, Podman, and what speaks Docker's API like them.
+//!
+//! All places where one may listen are asked at once. The one that has the image exports it into a spool,
+//! which is then an archive like any other.
+
+mod address;
+mod client;
+mod context;
+mod export;
+mod select;
+mod sockets;
+
+pub use sockets::EngineSockets;
+
+use futures_util::future::join_all;
+use tokio::task::spawn_blocking;
+
+use super::names::answers_to;
+use super::near::near;
+use super::open::Places;
+use super::shown::shown;
+use super::spec::EngineKind;
+use crate::port::{Found, FoundImage, SourceError, SourceName, Suggested};
+use client::Image;
+use export::Wanted;
+use select::{Asked, Chosen};
+use sockets::Endpoint;
+
+/// The image of this name, tag, id or digest in a local engine.
+///
+/// # Errors
+/// `NotInEngine` with every place that was asked, `SeveralEngines` for different images of one name,
+/// `Engine` when the export fails.
+pub(super) async fn find(reference: &str, kind: EngineKind, places: &Places) -> Result<Found, SourceError> {
+    if !is_askable(reference) {
+        let tried = vec!["no engine was asked: this cannot be the name of an image".to_owned()];
+        return Err(SourceError::NotInEngine { reference: shown(reference), tried, near: Vec::new() });
+    }
+    let asked = ask(reference, endpoints(kind, places).await).await;
+    let Some(chosen) = select::choose(reference, &asked)? else {
+        return Err(not_in_engine(reference, &asked).await);
+    };
+    let image = export::export(&chosen, &wanted(reference, &chosen, places)).await?;
+    Ok(Found { images: vec![named(image, reference, chosen)], skipped: Vec::new() })
+}
+
+async fn endpoints(kind: EngineKind, places: &Places) -> Vec<Endpoint> {
+    let sockets = places.sockets.clone();
+    spawn_blocking(move || sockets.endpoints(kind)).await.unwrap_or_default()
+}
+
+async fn ask(reference: &str, endpoints: Vec<Endpoint>) -> Vec<Asked> {
+    let asked = endpoints.into_iter().map(|endpoint| async move {
+        let answer = client::look_up(&endpoint, reference).await;
+        Asked { endpoint, answer }
+    });
+    join_all(asked).await
+}
+
+/// The names that the engines do have only make the error better.
+async fn not_in_engine(reference: &str, asked: &[Asked]) -> SourceError {
+    let answered = asked.iter().filter(|one| one.answer.is_ok());
+    let names = join_all(answered.map(|one| client::names(&one.endpoint))).await;
+    let near = near(reference, names.into_iter().flatten().flatten());
+    SourceError::NotInEngine { reference: reference.to_owned(), tried: select::tried(asked), near }
+}
+
+fn wanted(reference: &str, chosen: &Chosen, places: &Places) -> Wanted {
+    let mut preferred = places.preferred.clone();
+    // Without a cluster that says better, an image is wanted for where it was built or pulled.
+    preferred.extend(chosen.here.image.platform.clone());
+    Wanted {
+        shown: format!("{}:{}", chosen.endpoint.engine.scheme(), shown(reference)),
+        platform: places.platform.clone(),
+        preferred,
+        spools: places.spools.clone(),
+    }
+}
+
+/// The image has the one name that it was asked for by. An id is no name: the image's own first name is.
+fn named(mut found: FoundImage, reference: &str, chosen: Chosen) -> FoundImage {
+    let image = &chosen.here.image;
+    found.source = SourceName(format!("{}:{}", chosen.endpoint.engine.scheme(), shown(reference)));
+    if is_id(reference, image) {
+        found.suggested = image.names.iter().take(1).cloned().map(Suggested::Reference).collect();
+        found.fallback = hex(reference).chars().take(12).collect();
+    } else {
+        found.suggested = vec![Suggested::Reference(reference.to_owned())];
+    }
+    found.notes.extend(chosen.notes);
+    found
+}
+
+/// Whether an image was asked for by its id or the beginning of it.
+fn is_id(reference: &str, image: &Image) -> bool {
+    let wanted = hex(reference);
+    let named = image.names.iter().any(|name| answers_to(&Suggested::Reference(name.clone()), reference));
+    let id = image.id.as_ref().map(crate::oci::Digest::digest).unwrap_or_default();
+    !named && wanted.bytes().all(|b| b.is_ascii_hexdigit()) && id.starts_with(wanted)
+}
+
+fn hex(id: &str) -> &str {
+    id.strip_prefix("sha256:").unwrap_or(id)
+}
+
+/// Whether a name can stand in the path of a request without meaning something else there.
+fn is_askable(reference: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-/:@+".contains(&b);
+    !reference.is_empty()
+        && reference.len() <= 1024
+        && reference.bytes().all(allowed)
+        && reference.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
