@@ -263,15 +263,16 @@ impl Watch<'_> {
     async fn fault(&self) -> NetworkFault {
         let tick = (self.policy.stall / 8).clamp(Duration::from_millis(5), Duration::from_secs(1));
         let began = Instant::now();
-        let (mut moved, mut since) = (self.line.moved(), began);
+        let (mut sent, mut since) = (self.line.sent(), began);
+        let size = self.size.max(self.storing);
+        let silence = self.policy.silence(size);
         loop {
             sleep(tick).await;
-            let now = self.line.moved();
-            if now != moved {
-                (moved, since) = (now, Instant::now());
+            let now = self.line.sent();
+            if now != sent {
+                (sent, since) = (now, Instant::now());
             }
-            let silence = self.policy.silence(self.size.max(self.storing));
-            match (self.size.max(self.storing), self.sending.is_done()) {
+            match (size, self.sending.is_done()) {
                 // The head of an answer has one deadline, however slowly it drips.
                 (0, _) if began.elapsed() >= self.policy.stall * 2 => {
                     return NetworkFault::Silent { after: self.policy.stall * 2 };

@@ -567,3 +567,18 @@ async fn many_uploads_at_once_log_in_once() {
     assert_eq!(registry.lines().iter().filter(|line| line.contains("/v2/token")).count(), 1);
     registry.assert_orderly();
 }
+
+#[tokio::test]
+async fn an_answer_that_drips_is_not_waited_for_byte_by_byte() {
+    let registry = Registry::distribution().start();
+    let drip = Fault::SlowAnswer { bytes: 1, every: Duration::from_millis(30) };
+    registry.script(Match::method("PATCH"), drip);
+    let options = Box::new(|options: Options| Options {
+        policy: Policy { stall: Duration::from_millis(50), ..options.policy },
+        ..options
+    });
+    let mut client = Setting { options, ..Setting::anonymous(&registry) }.client();
+    client.upload("web", &content(100_000)).await.unwrap();
+    assert!(client.reasons().iter().any(|reason| reason.contains("no answer")), "given up");
+    registry.assert_orderly();
+}
