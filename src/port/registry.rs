@@ -127,7 +127,7 @@ pub enum NetworkFault {
     Closed { reason: String },
     #[error("the answer is not understood: {reason}")]
     Answer { reason: String },
-    #[error("the proxy {proxy} refused: {reason}")]
+    #[error("the proxy {proxy} cannot be used: {reason}")]
     Proxy { proxy: String, reason: String },
 }
 

@@ -39,8 +39,10 @@ pub(super) struct Dialer {
 
 impl Dialer {
     pub(super) async fn dial(&self, origin: &Origin) -> Result<(Box<dyn Stream>, Arc<Line>), NetworkFault> {
-        let (mut wire, line) = Wire::new(self.socket(origin).await?);
-        if let Some(proxy) = self.proxies.for_origin(origin) {
+        let proxy = self.proxies.for_origin(origin)?;
+        let hop = proxy.as_ref().map_or(origin, |proxy| &proxy.origin);
+        let (mut wire, line) = Wire::new(self.socket(hop).await?);
+        if let Some(proxy) = proxy {
             tunnel(&mut wire, &proxy, origin).await?;
         }
         match origin.scheme() {
@@ -49,9 +51,8 @@ impl Dialer {
         }
     }
 
-    async fn socket(&self, origin: &Origin) -> Result<TcpStream, NetworkFault> {
-        let hop = self.proxies.for_origin(origin).map(|proxy| proxy.origin);
-        let addresses = self.resolver.addresses(hop.as_ref().unwrap_or(origin)).await?;
+    async fn socket(&self, hop: &Origin) -> Result<TcpStream, NetworkFault> {
+        let addresses = self.resolver.addresses(hop).await?;
         let socket = connected(&addresses).await?;
         socket.set_nodelay(true).ok();
         #[cfg(any(target_os = "linux", target_os = "android"))]
