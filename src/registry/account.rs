@@ -1,4 +1,6 @@
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use http::HeaderValue;
@@ -14,6 +16,14 @@ use crate::port::{Credential, Identity, Origin, RegistryError, Secret};
 pub(super) struct Pass {
     pub(super) header: Option<HeaderValue>,
     pub(super) made: u64,
+    admitted: Arc<AtomicBool>,
+}
+
+impl Pass {
+    /// A request with this login was answered with something else than 401.
+    pub(super) fn admit(&self) {
+        self.admitted.store(true, Ordering::Relaxed);
+    }
 }
 
 /// How the registry wants to be told who asks.
@@ -44,6 +54,11 @@ pub(super) struct Account {
     on_second: bool,
     tokens: HashMap<Vec<String>, Held>,
     made: u64,
+    /// It was good once: a refusal after that says something about one request alone.
+    admitted: Arc<AtomicBool>,
+    /// All identities were refused with 401 before anybody got in. Asking once more for each request
+    /// would lock the account.
+    refused: bool,
 }
 
 struct Held {
@@ -91,7 +106,21 @@ impl Account {
         taken
     }
 
+    /// # Errors
+    /// When all identities were refused before.
+    pub(super) fn check(&self, origin: &Origin) -> Result<(), RegistryError> {
+        if self.refused { Err(self.unauthorized(origin, 401)) } else { Ok(()) }
+    }
+
+    /// Every identity was refused.
+    pub(super) fn refuse(&mut self, origin: &Origin, status: u16) -> RegistryError {
+        let was_let_in = self.admitted.load(Ordering::Relaxed);
+        self.refused |= status == 401 && self.credential.is_some() && !was_let_in;
+        self.unauthorized(origin, status)
+    }
+
     pub(super) fn keep(&mut self, key: Vec<String>, token: Token) {
+        self.admitted.store(true, Ordering::Relaxed);
         self.made += 1;
         let renew_at = Instant::now().checked_add(token.life.mul_f32(0.8));
         self.tokens.insert(key, Held { value: token.value, renew_at, made: self.made });
@@ -106,6 +135,7 @@ impl Account {
             return Pass {
                 header: held.and_then(|held| bearer(&held.value)),
                 made: held.map_or(0, |held| held.made),
+                admitted: Arc::clone(&self.admitted),
             };
         }
         let header = match self.identity(asks) {
@@ -113,7 +143,7 @@ impl Account {
             Some(Identity::Bearer(token)) => bearer(&token),
             Some(Identity::Refresh(_)) | None => None,
         };
-        Pass { header, made: self.made }
+        Pass { header, made: self.made, admitted: Arc::clone(&self.admitted) }
     }
 
     pub(super) fn unauthorized(&self, origin: &Origin, status: u16) -> RegistryError {

@@ -2,14 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, header};
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::answer::Answer;
 use super::body::{Checked, Part};
-use super::client::{Dialect, Problem, RegistryClient, refused};
-use super::courier::{HostPause, Pause, passing};
+use super::client::{Dialect, RegistryClient, faults, refused};
+use super::courier::{HostPause, Pause, Setback, passing};
 use super::location::Session;
 use super::request::{Mount, Scope, blob_path, call, open_path, session_path, upload};
 use super::transport::{Call, Content, Fault};
@@ -104,7 +104,7 @@ impl RegistryClient {
         let (mut event, mut hopeless) = (Event::Begin, None);
         loop {
             event = match machine.next(event) {
-                Action::End(end) => return ended(end, &journey, hopeless),
+                Action::End(end) => return end.map_err(|end| self.failed(end, &journey, hopeless)),
                 Action::Wait { wait, reason, attempt, host } => {
                     meter.count_retry();
                     let host = if host { HostPause::Yes } else { HostPause::No };
@@ -127,30 +127,60 @@ impl RegistryClient {
 
     /// `Err` is what no further attempt can mend.
     async fn perform(&self, action: &Action, journey: &Journey<'_>) -> Result<Event, RegistryError> {
-        let Journey { upload, scope, .. } = journey;
+        let Journey { upload, scope, subject, .. } = journey;
         let path = journey.path(action);
         let call = journey.call(action, &path);
         let sent = match action {
-            Action::Close { .. } => {
-                let alone = CancellationToken::new();
-                match timeout(CLOSING, self.attempt(&call, scope, &alone)).await {
-                    Ok(sent) => sent,
-                    Err(_) => Err(Problem::Fault(Fault::Cancelled)),
-                }
-            }
-            _ => self.attempt(&call, scope, upload.cancel).await,
+            Action::Close { .. } => return Ok(self.close(&call, journey).await),
+            _ => faults(self.attempt(&call, scope, upload.cancel).await),
         };
+        let sent = match sent {
+            Err(RegistryError::Cancelled) => return Ok(Event::Cancelled),
+            sent => sent?,
+        };
+        if let Some(Setback { kind, reason, status }) = Setback::of(sent.as_ref())
+            && let Some(spent) = self.courier.gone(kind)
+        {
+            return Err(self.courier.exhausted(subject, spent, reason, status));
+        }
         match sent {
             Ok(answer) => self.reply(&answer, action, &path, journey).map(Event::Answered),
-            Err(Problem::Error(RegistryError::Cancelled) | Problem::Fault(Fault::Cancelled)) => {
-                Ok(Event::Cancelled)
+            Err(Fault::Cancelled) => Ok(Event::Cancelled),
+            Err(Fault::Network(fault)) if passing(&fault).is_some() => Ok(Event::Broken(broken(&fault))),
+            Err(fault) => Err(self.courier.error(subject, fault)),
+        }
+    }
+
+    /// As far as it is possible: nothing depends on it but the registry's disk. A run that ends does not
+    /// wait for it for long.
+    async fn close(&self, call: &Call<'_>, journey: &Journey<'_>) -> Event {
+        let alone = CancellationToken::new();
+        let ending = async {
+            journey.upload.cancel.cancelled().await;
+            sleep(CLOSING).await;
+        };
+        tokio::select! {
+            _ = self.attempt(call, &journey.scope, &alone) => Event::Closed,
+            () = ending => Event::Cancelled,
+        }
+    }
+
+    fn failed(
+        &self,
+        failure: Failure,
+        journey: &Journey<'_>,
+        hopeless: Option<RegistryError>,
+    ) -> RegistryError {
+        let subject = journey.subject.clone();
+        match failure {
+            Failure::Refused { refusal, status, message } => {
+                RegistryError::Refused { refusal, status, subject, message }
             }
-            Err(Problem::Error(error)) => Err(error),
-            Err(Problem::Fault(Fault::Network(fault))) => match passing(&fault) {
-                Some(_) => Ok(Event::Broken(broken(&fault))),
-                None => Err(self.courier.error(&journey.subject, Fault::Network(fault))),
-            },
-            Err(Problem::Fault(fault)) => Err(self.courier.error(&journey.subject, fault)),
+            Failure::Exhausted { spent, last, status } => {
+                self.courier.exhausted(&subject, spent, last, status)
+            }
+            Failure::Cancelled => RegistryError::Cancelled,
+            Failure::Hopeless => hopeless.unwrap_or(RegistryError::Cancelled),
         }
     }
 
@@ -195,24 +225,6 @@ impl RegistryClient {
             message: answer.said(),
         })
     }
-}
-
-fn ended(
-    end: Result<Stored, Failure>,
-    journey: &Journey<'_>,
-    hopeless: Option<RegistryError>,
-) -> Result<Stored, RegistryError> {
-    let subject = journey.subject.clone();
-    end.map_err(|failure| match failure {
-        Failure::Refused { refusal, status, message } => {
-            RegistryError::Refused { refusal, status, subject, message }
-        }
-        Failure::Exhausted { attempts, last, status } => {
-            RegistryError::Exhausted { subject, attempts, last, status }
-        }
-        Failure::Cancelled => RegistryError::Cancelled,
-        Failure::Hopeless => hopeless.unwrap_or(RegistryError::Cancelled),
-    })
 }
 
 impl Journey<'_> {

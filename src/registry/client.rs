@@ -159,6 +159,9 @@ impl RegistryClient {
             let sent = self.courier.once(&self.courier.origin, &call, cancel).await;
             let answer = sent.map_err(Problem::Fault)?;
             if answer.status != http::StatusCode::UNAUTHORIZED {
+                if pass.header.is_some() && !answer.status.is_server_error() {
+                    pass.admit();
+                }
                 return Ok(answer);
             }
             let refused = Refused { answer: &answer, pass: &pass, scope, round };
@@ -178,11 +181,7 @@ impl RegistryClient {
     ) -> Result<Answer, RegistryError> {
         let mut budget = self.courier.policy.budget();
         loop {
-            let sent = match self.attempt(call, scope, &self.cancel).await {
-                Ok(answer) => Ok(answer),
-                Err(Problem::Fault(fault)) => Err(fault),
-                Err(Problem::Error(error)) => return Err(error),
-            };
+            let sent = faults(self.attempt(call, scope, &self.cancel).await)?;
             let Some(setback) = Setback::of(sent.as_ref()) else {
                 return sent.map_err(|fault| self.courier.error(subject, fault));
             };
@@ -193,6 +192,15 @@ impl RegistryClient {
     pub(super) fn turn(&self, repository: &Repository) -> Arc<tokio::sync::Mutex<()>> {
         let mut putting = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(putting.entry(repository.clone()).or_default())
+    }
+}
+
+/// Tells what may pass from what is final whatever the policy says.
+pub(super) fn faults(sent: Result<Answer, Problem>) -> Result<Result<Answer, Fault>, RegistryError> {
+    match sent {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(Problem::Fault(fault)) => Ok(Err(fault)),
+        Err(Problem::Error(error)) => Err(error),
     }
 }
 

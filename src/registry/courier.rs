@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,9 @@ pub(super) struct Courier {
     stranger_tls: OnceLock<Result<Tls, TrustError>>,
     strangers: Mutex<HashMap<Origin, Arc<Transport>>>,
     paused_until: Mutex<Option<Instant>>,
+    /// The registry was away for longer than anybody waits, and has not been seen since. Who asks then
+    /// does not wait as long again.
+    is_gone: AtomicBool,
 }
 
 impl Courier {
@@ -42,6 +46,7 @@ impl Courier {
             stranger_tls: OnceLock::new(),
             strangers: Mutex::default(),
             paused_until: Mutex::default(),
+            is_gone: AtomicBool::new(false),
         }
     }
 
@@ -55,7 +60,11 @@ impl Courier {
         self.sit_out(cancel).await?;
         let began = Instant::now();
         let sent = if *to == self.origin {
-            self.own.send(call, cancel).await
+            let sent = self.own.send(call, cancel).await;
+            if sent.as_ref().is_ok_and(|answer| answer.passing() != Some(Passing::Outage)) {
+                self.is_gone.store(false, Ordering::Relaxed);
+            }
+            sent
         } else {
             self.stranger(to)?.send(call, cancel).await
         };
@@ -127,14 +136,37 @@ impl Courier {
         cancel: &CancellationToken,
     ) -> Result<(), RegistryError> {
         let Setback { kind, reason, status } = setback;
+        if let Some(spent) = self.gone(*kind) {
+            return Err(self.exhausted(subject, spent, reason.clone(), *status));
+        }
         match budget.failed(*kind) {
             Ok(wait) => {
                 let attempt = budget.failures();
                 let pause = Pause { subject, reason, wait, attempt, host: (*kind).into() };
                 self.wait(pause, cancel).await
             }
-            Err(spent) => Err(exhausted(subject, spent, reason.clone(), *status)),
+            Err(spent) => Err(self.exhausted(subject, spent, reason.clone(), *status)),
         }
+    }
+
+    /// Whether an outage is one that somebody has waited out in vain.
+    pub(super) fn gone(&self, kind: Passing) -> Option<Spent> {
+        (kind == Passing::Outage && self.is_gone.load(Ordering::Relaxed)).then_some(Spent::Away(1))
+    }
+
+    /// What is left when the budget is spent on answers or broken connections.
+    pub(super) fn exhausted(
+        &self,
+        subject: &str,
+        spent: Spent,
+        last: String,
+        status: Option<u16>,
+    ) -> RegistryError {
+        if matches!(spent, Spent::Away(_)) {
+            self.is_gone.store(true, Ordering::Relaxed);
+        }
+        let (subject, attempts, last) = (subject.to_owned(), spent.attempts(), spent.told(last));
+        RegistryError::Exhausted { subject, attempts, last, status }
     }
 
     /// Waits before another attempt, and says why. A wait that the host named holds for all its requests.
@@ -239,16 +271,6 @@ pub(super) fn passing(fault: &NetworkFault) -> Option<Passing> {
         | NetworkFault::Answer { .. }
         | NetworkFault::Proxy { .. } => None,
     }
-}
-
-/// What is left when the budget is spent on answers or broken connections.
-pub(super) fn exhausted(subject: &str, spent: Spent, last: String, status: Option<u16>) -> RegistryError {
-    let attempts = match spent {
-        Spent::Attempts(attempts) => attempts,
-        Spent::AskedTooLong(_) => 1,
-    };
-    let last = spent.told(last);
-    RegistryError::Exhausted { subject: subject.to_owned(), attempts, last, status }
 }
 
 /// A path and query for logs: values that may be keys to something are left out.

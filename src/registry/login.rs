@@ -89,6 +89,7 @@ impl Login {
         }
         let asks = state.asks.clone();
         let account = self.account(&mut state, &courier.origin, scope).await?;
+        account.check(&courier.origin)?;
         let key = self.key(scope);
         if account.exchanges(&asks) && account.needs_token(&key) {
             self.exchange(account, Errand { courier, asks: &asks, scope, cancel }).await?;
@@ -129,6 +130,7 @@ impl Login {
         let mut state = self.state.lock().await;
         let before = state.asks.clone();
         let account = self.account(&mut state, &courier.origin, refused.scope).await?;
+        account.check(&courier.origin)?;
         if account.pass(&before, &self.key(refused.scope)).made > refused.pass.made {
             return Ok(Renewed::Again);
         }
@@ -144,8 +146,7 @@ impl Login {
             let errand = Errand { courier, asks: &asks, scope: refused.scope, cancel };
             self.exchange(account, errand).await.map(|()| Renewed::Again)
         } else {
-            without_exchange(account, &asks, refused.pass)
-                .ok_or_else(|| account.unauthorized(&courier.origin, 401))
+            without_exchange(account, &asks, refused.pass).ok_or_else(|| account.refuse(&courier.origin, 401))
         };
         state.asks = asks;
         renewed
@@ -205,7 +206,7 @@ impl Login {
                 });
             }
             if !account.take_second() {
-                return Err(account.unauthorized(&courier.origin, if status == 200 { 401 } else { status }));
+                return Err(account.refuse(&courier.origin, if status == 200 { 401 } else { status }));
             }
         }
     }

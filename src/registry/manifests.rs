@@ -1,7 +1,7 @@
 use http::{HeaderValue, Method, header};
 
 use super::answer::Answer;
-use super::client::{Problem, RegistryClient, refused};
+use super::client::{RegistryClient, faults, refused};
 use super::courier::Setback;
 use super::request::{Scope, call, manifest_path, reading_manifest};
 use super::transport::{Call, Content};
@@ -54,12 +54,12 @@ impl RegistryClient {
         }
         let mut budget = self.courier.policy.budget();
         loop {
-            let sent = match self.attempt(&put, &scope, &self.cancel).await {
-                Ok(answer) if answer.status.is_success() => return self.compare(&answer, manifest, subject),
-                Ok(answer) => Ok(answer),
-                Err(Problem::Fault(fault)) => Err(fault),
-                Err(Problem::Error(error)) => return Err(error),
-            };
+            let sent = faults(self.attempt(&put, &scope, &self.cancel).await)?;
+            if let Ok(answer) = &sent
+                && answer.status.is_success()
+            {
+                return self.compare(answer, manifest, subject);
+            }
             let Some(setback) = Setback::of(sent.as_ref()) else {
                 return match sent {
                     Ok(answer) => Err(refused(&answer, &subject)),

@@ -51,15 +51,24 @@ pub(super) enum Passing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spent {
     Attempts(u32),
+    /// The service was away all the time, and did not come back.
+    Away(u32),
     /// The registry asks for a longer wait than anybody would sit through.
     AskedTooLong(Duration),
 }
 
 impl Spent {
+    pub(super) fn attempts(self) -> u32 {
+        match self {
+            Self::Attempts(attempts) | Self::Away(attempts) => attempts,
+            Self::AskedTooLong(_) => 1,
+        }
+    }
+
     /// The last reason, with what the policy has to add.
     pub(super) fn told(self, reason: String) -> String {
         match self {
-            Self::Attempts(_) => reason,
+            Self::Attempts(_) | Self::Away(_) => reason,
             Self::AskedTooLong(asked) => {
                 format!("{reason}; it asks to be left alone for {} s", asked.as_secs())
             }
@@ -110,8 +119,10 @@ impl Budget {
             Passing::Asked(asked) => asked.max(doubled),
             Passing::Outage | Passing::Fault => doubled,
         };
-        if spent {
-            return Err(Spent::Attempts(self.failures));
+        match kind {
+            _ if !spent => {}
+            Passing::Outage => return Err(Spent::Away(self.failures)),
+            Passing::Asked(_) | Passing::Fault => return Err(Spent::Attempts(self.failures)),
         }
         // A floor, so that a maximal wait of zero ends as well.
         self.waited += wait.max(Duration::from_millis(100));
@@ -187,7 +198,7 @@ mod tests {
     #[test]
     fn no_retries_means_none_for_outages_too() {
         let mut budget = Policy { retries: 0, ..Policy::default() }.budget();
-        assert_eq!(budget.failed(Passing::Outage), Err(Spent::Attempts(1)));
+        assert_eq!(budget.failed(Passing::Outage), Err(Spent::Away(1)));
     }
 
     #[test]

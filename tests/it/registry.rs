@@ -131,6 +131,19 @@ impl Client {
         self.registry.upload(&upload).await
     }
 
+    /// Without a question before it.
+    async fn send(&self, repository: &str, content: &[u8]) -> Result<Stored, RegistryError> {
+        let upload = Upload {
+            repository: &repository.parse().unwrap(),
+            digest: &sha256(content),
+            blob: &Blob::Memory(Bytes::copy_from_slice(content)),
+            mount_from: None,
+            meter: &self.meter,
+            cancel: &self.cancel,
+        };
+        self.registry.upload(&upload).await
+    }
+
     async fn put(&self, repository: &str, name: &ManifestName, text: &str) -> Result<(), RegistryError> {
         let manifest = Manifest::from_bytes(Bytes::copy_from_slice(text.as_bytes())).unwrap();
         self.registry.put_manifest(&repository.parse().unwrap(), name, &manifest).await
@@ -580,5 +593,59 @@ async fn an_answer_that_drips_is_not_waited_for_byte_by_byte() {
     let mut client = Setting { options, ..Setting::anonymous(&registry) }.client();
     client.upload("web", &content(100_000)).await.unwrap();
     assert!(client.reasons().iter().any(|reason| reason.contains("no answer")), "given up");
+    registry.assert_orderly();
+}
+
+#[tokio::test]
+async fn a_refused_login_is_not_tried_again_for_every_request() {
+    let bearer = Registry::distribution().login(Login::Bearer);
+    let basic = Registry::distribution().login(Login::Basic);
+    for settings in [Registry::gitea(), bearer.user(User::new(USER, "p")), basic.user(User::new(USER, "p"))] {
+        let registry = settings.start();
+        let client =
+            Setting { identity: Some(password(USER, "wrong")), ..Setting::anonymous(&registry) }.client();
+        for repository in ["giteaadmin/a", "giteaadmin/b", "giteaadmin/c"] {
+            let error = client.upload(repository, b"x").await.unwrap_err();
+            assert!(matches!(error, RegistryError::Unauthorized { status: 401, .. }), "{error:?}");
+        }
+        let with_login =
+            registry.requests().into_iter().filter(|entry| entry.header("authorization").is_some());
+        assert_eq!(with_login.count(), 1, "{:#?}", registry.lines());
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_stays_away_is_waited_for_once() {
+    let registry = Registry::distribution().start();
+    registry.refuse_connections();
+    let options = Box::new(|options: Options| Options {
+        policy: Policy { max_wait: Duration::ZERO, ..options.policy },
+        dialect: Some(Dialect::Spec),
+        ..options
+    });
+    let mut client = Setting { options, ..Setting::anonymous(&registry) }.client();
+    let attempts = |ended: Result<Stored, RegistryError>| match ended {
+        Err(RegistryError::Exhausted { attempts, .. }) => attempts,
+        ended => panic!("{ended:?}"),
+    };
+    assert!(attempts(client.send("web", b"x").await) > 100);
+    client.reasons();
+    assert_eq!(attempts(client.send("web", b"y").await), 1);
+    assert_eq!(attempts(client.upload("web", b"z").await), 1);
+    assert!(client.reasons().is_empty());
+    registry.accept_connections();
+    client.upload("web", b"x").await.unwrap();
+    registry.refuse_connections();
+    registry.reset_connections();
+    assert!(attempts(client.upload("web", b"y").await) > 100, "it had been back");
+}
+
+#[tokio::test]
+async fn a_session_that_is_slow_to_close_does_not_end_the_upload() {
+    let registry = Registry::gitea().start();
+    registry.script(Match::method("PATCH").times(2), Fault::status(500));
+    registry.script(Match::method("DELETE"), Fault::Late(Duration::from_millis(1200)));
+    let client = Setting::administrator(&registry).client();
+    assert_eq!(client.upload("giteaadmin/web", &content(17 << 20)).await.unwrap(), Stored::Uploaded);
     registry.assert_orderly();
 }

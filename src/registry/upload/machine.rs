@@ -1,7 +1,7 @@
 use super::reply::{Action, Broken, BrokenKind, Carried, Event, Failure, Numbering, Reply};
 use crate::port::{Refusal, Stored};
 use crate::registry::location::Session;
-use crate::registry::retry::{Budget, Passing, Policy};
+use crate::registry::retry::{Budget, Passing, Policy, Spent};
 
 /// A POST with the whole blob costs Gitea its size in memory and, cut short, leaves a file behind.
 const SINGLE: u64 = 16 * 1024 * 1024;
@@ -163,7 +163,9 @@ impl Machine {
             (State::Confirming(unsure), Event::Answered(reply)) => self.confirmed(unsure, &reply),
             (State::Confirming(unsure), Event::Broken(broken)) => self.pay_broken(broken, Next::Ask(unsure)),
             // Nothing of this can follow; a driver that does it all the same is not left hanging.
-            (State::Ended, _) | (_, Event::Begin | Event::Waited) => Self::end(Failure::Cancelled),
+            (State::Ended, _) | (_, Event::Begin | Event::Waited | Event::Closed) => {
+                Self::end(Failure::Cancelled)
+            }
         }
     }
 
@@ -232,7 +234,8 @@ impl Machine {
         };
         let Some(left) = self.patches.checked_sub(1) else {
             let last = "the registry takes too few bytes at a time".to_owned();
-            return self.leave(Failure::Exhausted { attempts: self.budget.failures(), last, status: None });
+            let spent = Spent::Attempts(self.budget.failures());
+            return self.leave(Failure::Exhausted { spent, last, status: None });
         };
         self.patches = left;
         self.sent = self.sent.max(end);

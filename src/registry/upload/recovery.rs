@@ -48,13 +48,8 @@ impl Machine {
                 let host = matches!(kind, Passing::Asked(_));
                 Action::Wait { wait, reason, attempt: self.budget.failures(), host }
             }
-            Err(spent) => self.exhausted(spent, reason, status),
+            Err(spent) => self.leave(Failure::Exhausted { spent, last: reason, status }),
         }
-    }
-
-    fn exhausted(&mut self, spent: Spent, reason: String, status: Option<u16>) -> Action {
-        let attempts = self.budget.failures();
-        self.leave(Failure::Exhausted { attempts, last: spent.told(reason), status })
     }
 
     pub(super) fn go_on(&mut self, next: Next) -> Action {
@@ -160,9 +155,9 @@ impl Machine {
         self.session = None;
         self.lost_sessions += 1;
         if self.lost_sessions > LOST_SESSIONS {
-            let attempts = u32::from(self.lost_sessions);
+            let spent = Spent::Attempts(u32::from(self.lost_sessions));
             let status = Some(reply.status);
-            return Self::end(Failure::Exhausted { attempts, last: reply.reason(), status });
+            return Self::end(Failure::Exhausted { spent, last: reply.reason(), status });
         }
         self.renew(reply)
     }

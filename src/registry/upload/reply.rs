@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::port::{Refusal, Stored};
 use crate::registry::location::Session;
-use crate::registry::retry::Passing;
+use crate::registry::retry::{Passing, Spent};
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub(in crate::registry) enum Event {
     Answered(Reply),
     Broken(Broken),
     Waited,
+    /// The session is gone, or cannot be reached: nothing depends on it.
+    Closed,
     Cancelled,
     /// No further attempt can help: the source cannot be read, the login is refused, a Location is foreign.
     Hopeless,
@@ -113,7 +115,7 @@ pub(in crate::registry) enum Failure {
         message: String,
     },
     Exhausted {
-        attempts: u32,
+        spent: Spent,
         last: String,
         status: Option<u16>,
     },
