@@ -7,6 +7,7 @@ use super::place::Target;
 use crate::cli::facts::AuthSource;
 use crate::cli::failure::{Fault, LocalError};
 use crate::cli::settings::{Given, Login, Settings, Tls};
+use crate::cli::value::Resolve;
 use crate::credential::{self, LoginPlaces, SavedLogins};
 use crate::oci::Repository;
 use crate::port::{Credential, Identity, Keychain, KeychainError, Origin};
@@ -81,7 +82,7 @@ fn cluster(settings: &Settings, target: &Target) -> Result<Option<Found>, Fault>
         return Ok(None);
     };
     // Without a checked certificate only the address says who gets the administrator's password.
-    if settings.tls == Tls::Insecure && !is_this_machine(&target.origin) {
+    if settings.tls == Tls::Insecure && !stays_here(&target.origin, &settings.resolve) {
         return Err(LocalError::ClusterLoginInsecure { registry: target.origin.authority() }.into());
     }
     let secret = credential.source.strip_prefix("secret ").unwrap_or(&credential.source).to_owned();
@@ -90,6 +91,14 @@ fn cluster(settings: &Settings, target: &Target) -> Result<Option<Found>, Fault>
         source: AuthSource::Cluster { secret },
         username: cluster.owner.clone(),
     }))
+}
+
+/// Whether the origin is this machine, by its name and by what `--resolve` makes of the name.
+fn stays_here(origin: &Origin, resolve: &[Resolve]) -> bool {
+    let sent_away = resolve
+        .iter()
+        .any(|one| one.host == origin.host() && one.port == origin.port() && !one.address.is_loopback());
+    is_this_machine(origin) && !sent_away
 }
 
 /// The logins that docker and Podman saved. Images below different owners may have different ones, so the
@@ -114,4 +123,22 @@ async fn saved(settings: &Settings, target: &Target, around: Around<'_>) -> Resu
     };
     let source = found.map_or(AuthSource::None, |credential| AuthSource::Docker { name: credential.source });
     Ok(Found { keychain: Arc::new(logins), source, username })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::value::resolve;
+    use crate::port::Scheme;
+
+    #[test]
+    fn a_name_of_this_machine_that_is_sent_elsewhere_is_not_this_machine() {
+        let origin = Origin::new(Scheme::Https, "gitea.cnoe.localtest.me", 8443);
+        let with = |text| stays_here(&origin, &[resolve(text).unwrap()]);
+        assert!(stays_here(&origin, &[]));
+        assert!(with("gitea.cnoe.localtest.me:8443:127.0.0.1"));
+        assert!(with("other.example:8443:10.0.0.5"));
+        assert!(!with("gitea.cnoe.localtest.me:8443:10.0.0.5"));
+        assert!(!stays_here(&Origin::new(Scheme::Https, "gitea.example", 8443), &[]));
+    }
 }
