@@ -1,37 +1,31 @@
 //! Where steps and adapters are joined: nothing else in the command line makes an adapter.
 
-use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
 use tokio_util::sync::CancellationToken;
 
 mod login;
 mod place;
+mod sources;
 mod trust;
 
 use super::environment::Environment;
 use super::facts::{AuthFacts, ClusterFacts, Facts, RegistryFacts};
 use super::failure::{Fault, LocalError};
-use super::settings::{Cache, Links, Search, Settings, Tls};
-use super::usage::UsageError;
+use super::settings::{Cache, Search, Settings, Tls};
 use crate::cache::{CacheFolder, NoCache};
-use crate::content::{FilePool, SpoolDir};
+use crate::content::SpoolDir;
 use crate::event::Events;
 use crate::job::{Job, Limits, Selection, World};
-use crate::oci::Platform;
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
 use crate::port::{Origin, PackIndex, Scheme, Source};
 use crate::registry::{
     Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustedRealm,
 };
-use crate::source::{self, EngineSockets, Places, SearchRules, Spec};
 use place::Target;
-
-/// Files that are kept open between reads.
-const OPEN_FILES: usize = 64;
+use sources::Told;
 
 /// What a push runs with.
 pub(super) struct Connected {
@@ -69,12 +63,17 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
     };
     let job = job(settings, &target, naming(settings, &target, (&login, dialect))?);
     let spools = spools(settings.transfer.tmp_dir.as_ref(), around.environment);
-    let told = Told { spools: spools.clone(), selection: &job.selection, nodes: &job.node_platforms };
-    let places = places(&settings.search, around.environment, told)?;
-    let index = index(settings, around.environment);
+    let index = index(settings.transfer.cache, around.environment);
+    let told = Told {
+        spools: spools.clone(),
+        index: Arc::clone(&index),
+        selection: &job.selection,
+        nodes: &job.node_platforms,
+    };
+    let places = sources::places(&settings.search, around.environment, told)?;
     let world = World {
         index,
-        sources: opened(&settings.search, &places),
+        sources: sources::opened(&settings.search, &places),
         reader: Arc::clone(&client) as Arc<_>,
         writer: client,
         spools,
@@ -198,69 +197,14 @@ fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {
 /// # Errors
 /// When patterns for file names are too many or too large together.
 pub(super) fn sources(search: &Search, environment: &Environment) -> Result<Vec<Arc<dyn Source>>, Fault> {
-    let told = Told { spools: spools(None, environment), selection: &Selection::Present, nodes: &[] };
-    let places = places(search, environment, told)?;
-    Ok(opened(search, &places))
-}
-
-fn opened(search: &Search, places: &Places) -> Vec<Arc<dyn Source>> {
-    search.sources.iter().map(|spec| source::open(spec.clone(), places)).collect()
-}
-
-/// What sources are told of the run.
-struct Told<'a> {
-    spools: SpoolDir,
-    selection: &'a Selection,
-    nodes: &'a [Platform],
-}
-
-fn places(search: &Search, environment: &Environment, told: Told<'_>) -> Result<Places, Fault> {
-    Ok(Places {
-        pool: FilePool::new(OPEN_FILES),
-        spools: told.spools,
-        stdin: if search.sources.contains(&Spec::Stdin) { standard_input() } else { None },
-        sockets: EngineSockets {
-            docker_host: environment.docker_host.clone(),
-            docker_context: environment.docker_context.clone(),
-            docker_config: environment.docker_config.clone(),
-            docker_certificates: environment.docker_certificates.clone(),
-            container_host: environment.container_host.clone(),
-            runtime_dir: environment.runtime_dir.clone(),
-            home: environment.home.clone(),
-        },
-        search: SearchRules {
-            include: globs(&search.include)?,
-            exclude: globs(&search.exclude)?,
-            max_depth: search.max_depth,
-            links: match search.links {
-                Links::Stay => source::Links::Inside,
-                Links::Follow => source::Links::Follow,
-            },
-        },
-        platform: match told.selection {
-            Selection::Present => None,
-            Selection::Only(platform) => Some(platform.clone()),
-        },
-        preferred: told.nodes.to_vec(),
-    })
-}
-
-/// The handle itself, since `std::io::Stdin` keeps some of the bytes for itself.
-fn standard_input() -> Option<Arc<File>> {
-    #[cfg(unix)]
-    let handle = std::os::fd::AsFd::as_fd(&std::io::stdin()).try_clone_to_owned();
-    #[cfg(windows)]
-    let handle = std::os::windows::io::AsHandle::as_handle(&std::io::stdin()).try_clone_to_owned();
-    handle.ok().map(|handle| Arc::new(File::from(handle)))
-}
-
-fn globs(globs: &[Glob]) -> Result<GlobSet, UsageError> {
-    let mut builder = GlobSetBuilder::new();
-    for glob in globs {
-        builder.add(glob.clone());
-    }
-    let pattern = || globs.iter().map(Glob::glob).collect::<Vec<_>>().join(" ");
-    builder.build().map_err(|source| UsageError::Glob { pattern: pattern(), source })
+    let told = Told {
+        spools: spools(None, environment),
+        index: index(Cache::Used, environment),
+        selection: &Selection::Present,
+        nodes: &[],
+    };
+    let places = sources::places(search, environment, told)?;
+    Ok(sources::opened(search, &places))
 }
 
 /// Not the folder for temporary files, since that is memory on many machines.
@@ -269,8 +213,8 @@ fn spools(given: Option<&PathBuf>, environment: &Environment) -> SpoolDir {
     SpoolDir::new(folder.unwrap_or_else(|| "/var/tmp".into()))
 }
 
-fn index(settings: &Settings, environment: &Environment) -> Arc<dyn PackIndex> {
-    match cache(environment).filter(|_| settings.transfer.cache == Cache::Used) {
+fn index(wanted: Cache, environment: &Environment) -> Arc<dyn PackIndex> {
+    match cache(environment).filter(|_| wanted == Cache::Used) {
         Some(folder) => Arc::new(CacheFolder::new(folder)),
         None => Arc::new(NoCache),
     }

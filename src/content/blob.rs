@@ -2,6 +2,7 @@ use std::io;
 
 use bytes::Bytes;
 
+use super::deferred::Part;
 use super::{ContentError, FileRange};
 
 /// The bytes of one blob, wherever they stand. Cheap to clone; every reader starts at its own offset.
@@ -11,6 +12,8 @@ pub enum Blob {
     Range(FileRange),
     /// Small content held in memory: a configuration, a packed layer of a few kilobytes.
     Memory(Bytes),
+    /// Got when it is first read, with all that belongs to it.
+    Deferred(Part),
 }
 
 impl Blob {
@@ -20,12 +23,31 @@ impl Blob {
         match self {
             Self::Range(range) => range.len(),
             Self::Memory(bytes) => bytes.len() as u64,
+            Self::Deferred(part) => part.len(),
         }
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Gets what is not there yet; a reader would wait for it just as well, but not everybody who reads may
+    /// wait. Blocks the thread.
+    ///
+    /// # Errors
+    /// When it cannot be got, or is not what was known of it.
+    pub fn ready(&self) -> Result<(), ContentError> {
+        match self {
+            Self::Range(_) | Self::Memory(_) => Ok(()),
+            Self::Deferred(part) => part.blob().map(drop),
+        }
+    }
+
+    /// Whether `ready` has something to do.
+    #[must_use]
+    pub fn is_deferred(&self) -> bool {
+        matches!(self, Self::Deferred(_))
     }
 
     /// Fills `buffer` from `offset` (in bytes from the start of the blob) and returns how many bytes
@@ -36,6 +58,7 @@ impl Blob {
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, ContentError> {
         match self {
             Self::Range(range) => range.read_at(offset, buffer),
+            Self::Deferred(part) => part.blob()?.read_at(offset, buffer),
             Self::Memory(bytes) => {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
                 let rest = bytes.get(start..).unwrap_or_default();

@@ -23,6 +23,14 @@ pub enum ContentError {
     TooLarge { len: u64, limit: u64 },
     #[error("could not write a temporary file in `{}`", dir.display())]
     Spool { dir: PathBuf, source: io::Error },
+    #[error("`{}` has room for {free} bytes, and {needed} are needed", dir.display())]
+    NoRoom { dir: PathBuf, needed: u64, free: u64 },
+    /// What was to be got when it was first read could not be.
+    #[error("could not get `{name}`: {reason}")]
+    Fetch { name: String, reason: String },
+    /// Others wait for the same content, and are told the same.
+    #[error(transparent)]
+    Deferred(Arc<Self>),
 }
 
 /// What tells one file from another, and from itself after a change.

@@ -4,9 +4,11 @@
 //! seek state, many can be read at once, and a retry starts at any byte.
 
 mod blob;
+mod deferred;
 mod file;
 mod spool;
 
 pub use blob::{Blob, BlobReader};
+pub use deferred::{Deferred, Part, Parts};
 pub use file::{ContentError, FilePool, FileRange, SourceFile};
 pub use spool::{Spool, SpoolDir};

@@ -32,6 +32,18 @@ impl SpoolDir {
         self.0.ancestors().find(|folder| folder.is_dir()).and_then(free)
     }
 
+    /// Whether `needed` bytes can be written here. Where that cannot be told, writing them will. Blocks the
+    /// thread.
+    ///
+    /// # Errors
+    /// `NoRoom` with what is needed and what is free.
+    pub fn check_room(&self, needed: u64) -> Result<(), ContentError> {
+        match self.free() {
+            Some(free) if free < needed => Err(ContentError::NoRoom { dir: self.0.clone(), needed, free }),
+            _ => Ok(()),
+        }
+    }
+
     /// An empty spool.
     #[must_use]
     pub fn spool(&self) -> Spool {
@@ -141,6 +153,15 @@ mod tests {
     fn room_is_known_before_the_folder_is_made() {
         let dir = tempfile::tempdir().unwrap();
         assert!(SpoolDir::new(dir.path().join("not/yet")).free().is_some_and(|free| free > 0));
+    }
+
+    #[test]
+    fn room_is_looked_for_before_it_is_used_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let spools = SpoolDir::new(dir.path().join("not/there/yet"));
+        spools.check_room(1).unwrap();
+        let error = spools.check_room(u64::MAX).unwrap_err();
+        assert!(matches!(error, ContentError::NoRoom { needed: u64::MAX, free, .. } if free > 0), "{error}");
     }
 
     #[test]

@@ -32,6 +32,8 @@ impl Form {
     pub fn cache_key(self) -> Option<&'static str> {
         match self {
             Self::Gzip => Some("gzip-1-128k-libdeflate-1.26"),
+            // The bytes are those of the diff_id; what is remembered is how many they are.
+            Self::AsIs(Encoding::Tar) => Some("tar"),
             Self::AsIs(_) => None,
         }
     }

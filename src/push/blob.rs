@@ -80,6 +80,17 @@ async fn presence(task: &BlobTask, scene: Scene<'_>) -> Result<Presence, Registr
     })
 }
 
+/// Before the request begins: a registry does not wait for an engine's export in the middle of it.
+async fn get_ready(blob: &Blob, digest: &Digest) -> Result<(), RegistryError> {
+    if !blob.is_deferred() {
+        return Ok(());
+    }
+    let (blob, subject) = (blob.clone(), format!("could not read blob `{digest}`"));
+    let ready = tokio::task::spawn_blocking(move || blob.ready()).await;
+    // A thread that did not come to its end belongs to a run that is over.
+    ready.unwrap_or(Ok(())).map_err(|source| RegistryError::Content { subject, source })
+}
+
 async fn upload(
     task: &BlobTask,
     mount_from: Option<&Repository>,
@@ -96,6 +107,7 @@ async fn upload(
     };
     let meter = Meter::default();
     let digest = &task.digest;
+    get_ready(blob, digest).await?;
     scene.events.emit(Event::BlobStarted { digest: digest.clone(), size: blob.len(), meter: meter.clone() });
     let upload = Upload {
         repository: &task.repository,

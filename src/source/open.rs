@@ -16,15 +16,17 @@ use super::{archive, folder, layout};
 use crate::content::{FilePool, SourceFile, SpoolDir};
 use crate::event::Events;
 use crate::oci::Platform;
-use crate::port::{Found, Source, SourceError, SourceName};
+use crate::port::{Found, PackIndex, Source, SourceError, SourceName};
 
 /// What sources need of the machine; the command line fills it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Places {
     /// Bounds how many files are open at once.
     pub pool: Arc<FilePool>,
     /// Where go the export of an engine, standard input, and what compressed archives unpack to.
     pub spools: SpoolDir,
+    /// What was pushed before, so that an engine need not export it again.
+    pub index: Arc<dyn PackIndex>,
     /// What `-` is read from.
     pub stdin: Option<Arc<File>>,
     pub sockets: EngineSockets,
@@ -91,7 +93,7 @@ impl Source for Opened {
 
     async fn find(&self, events: &Events) -> Result<Found, SourceError> {
         if let Spec::Engine { reference, kind } = &self.spec {
-            return engine::find(reference, *kind, &self.places).await;
+            return engine::find(reference, *kind, &self.places, events).await;
         }
         let (spec, places) = (self.spec.clone(), self.places.clone());
         let (path, events, left) = (self.path(), events.clone(), CancellationToken::new());

@@ -9,5 +9,6 @@ mod kit;
 mod mutated;
 mod oci;
 mod packed;
+mod recalled;
 mod refused;
 mod search;

@@ -1,5 +1,6 @@
 use super::advice::listed;
 use super::{Class, Failure, Scene, engine};
+use crate::cli::screen::size;
 use crate::content::ContentError;
 use crate::port::{Skipped, SourceError, UnpackError};
 
@@ -88,6 +89,13 @@ pub(super) fn content(error: &ContentError, scene: &Scene<'_>) -> Failure {
         ContentError::Spool { .. } => of(Class::Mixed, "TEMPORARY_FILES")
             .run("Use a folder with room", scene.with("--tmp-dir DIR"))
             .may_be_retried(),
+        ContentError::NoRoom { needed, free, .. } => of(Class::Mixed, "TEMPORARY_FILES")
+            .detail(format!("needed: {}, free: {}", size(*needed), size(*free)))
+            .run("Use a folder with room", scene.with("--tmp-dir DIR")),
+        ContentError::Fetch { .. } => of(Class::Source, "ENGINE_FAILED")
+            .say("Push again; the image may have been removed or built anew meanwhile")
+            .may_be_retried(),
+        ContentError::Deferred(error) => content(error, scene),
         ContentError::Open { .. } | ContentError::NotRegular { .. } | ContentError::Read { .. } => {
             of(Class::Source, "SOURCE_UNREADABLE").say(READABLE)
         }

@@ -283,6 +283,9 @@ fn content_that_cannot_be_read_is_explained() {
         ContentError::Short { path: path(), file_len: 10, end: 20 },
         ContentError::TooLarge { len: 20, limit: 10 },
         ContentError::Spool { dir: "/var/tmp".into(), source: io::Error::from(io::ErrorKind::StorageFull) },
+        ContentError::NoRoom { dir: "/var/tmp".into(), needed: 5 << 30, free: 1 << 20 },
+        ContentError::Fetch { name: "docker-daemon:web:1".into(), reason: "no such image".into() },
+        ContentError::Deferred(Arc::new(ContentError::Changed { path: "podman:web:1".into() })),
     ];
     assert_snapshot!(explained(errors.map(SourceError::Content), None));
 }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::client::{connect, said};
 use super::select::Chosen;
 use crate::content::{ContentError, Spool, SpoolDir};
+use crate::event::Events;
 use crate::oci::Platform;
 use crate::port::{FoundImage, SourceError};
 use crate::source::archive;
@@ -21,6 +22,8 @@ use crate::source::spec::ArchiveKind;
 
 /// Without a byte of an export: an engine may write all of it to its own disk before it sends the first.
 const EXPORT_PATIENCE: Duration = Duration::from_mins(10);
+/// From this size on, in bytes, an export takes long enough to be told of.
+const LARGE: u64 = 64 * 1024 * 1024;
 /// An export is written in parts of this many bytes.
 const PART: usize = 1024 * 1024;
 
@@ -34,6 +37,7 @@ pub(super) struct Wanted {
     /// Platforms of an image that is not whole, the best first.
     pub(super) preferred: Vec<Platform>,
     pub(super) spools: SpoolDir,
+    pub(super) events: Events,
 }
 
 /// Exports the image into a spool, and reads that as the archive that it is.
@@ -43,6 +47,10 @@ pub(super) struct Wanted {
 pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImage, SourceError> {
     let engine = chosen.endpoint.name.clone();
     let failed = |reason: String| SourceError::Engine { engine: engine.clone(), reason };
+    announce(chosen, wanted);
+    let (spools, size) = (wanted.spools.clone(), chosen.here.image.size);
+    let room = spawn_blocking(move || spools.check_room(size.unwrap_or_default())).await;
+    room.map_err(|error| failed(error.to_string()))??;
     let client = connect(&chosen.endpoint).map_err(|silence| failed(silence.to_string()))?;
     // By id, so that it is the image that was looked at, whatever its name leads to by now. By a
     // repository's name alone an engine would export all its tags.
@@ -72,6 +80,18 @@ pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImag
             let count = more + usize::from(last.is_some());
             Err(failed(format!("its export holds {count} images of this name")))
         }
+    }
+}
+
+/// Of a large image nothing is seen for a while.
+fn announce(chosen: &Chosen, wanted: &Wanted) {
+    let size = chosen.here.image.size.filter(|size| *size >= LARGE);
+    if let Some(size) = size {
+        let mib = size / (1024 * 1024);
+        wanted.events.note(format!(
+            "{} is read from the engine at {} ({mib} MiB)",
+            wanted.shown, chosen.endpoint.name
+        ));
     }
 }
 

@@ -1,25 +1,32 @@
 //! The local engines: Docker, Podman, and what speaks Docker's API like them.
 //!
 //! All places where one may listen are asked at once. The one that has the image exports it into a spool,
-//! which is then an archive like any other.
+//! which is then an archive like any other. What is small of it is kept, by the image's id; the next time
+//! the image is known without an export, which comes only if the registry lacks a layer after all.
 
 mod address;
 mod client;
 mod context;
 mod export;
+mod memory;
 mod select;
 mod sockets;
 
 pub use sockets::EngineSockets;
 
+use std::sync::{Arc, mpsc};
+
 use futures_util::future::join_all;
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::names::answers_to;
 use super::near::near;
 use super::open::Places;
-use super::shown::shown;
+use super::shown::{chain, shown};
 use super::spec::EngineKind;
+use crate::content::{ContentError, Deferred};
+use crate::event::Events;
 use crate::port::{Found, FoundImage, SourceError, SourceName, Suggested};
 use client::Image;
 use export::Wanted;
@@ -31,7 +38,12 @@ use sockets::Endpoint;
 /// # Errors
 /// `NotInEngine` with every place that was asked, `SeveralEngines` for different images of one name,
 /// `Engine` when the export fails.
-pub(super) async fn find(reference: &str, kind: EngineKind, places: &Places) -> Result<Found, SourceError> {
+pub(super) async fn find(
+    reference: &str,
+    kind: EngineKind,
+    places: &Places,
+    events: &Events,
+) -> Result<Found, SourceError> {
     if !is_askable(reference) {
         let tried = vec!["no engine was asked: this cannot be the name of an image".to_owned()];
         return Err(SourceError::NotInEngine { reference: shown(reference), tried, near: Vec::new() });
@@ -40,8 +52,56 @@ pub(super) async fn find(reference: &str, kind: EngineKind, places: &Places) -> 
     let Some(chosen) = select::choose(reference, &asked)? else {
         return Err(not_in_engine(reference, &asked).await);
     };
-    let image = export::export(&chosen, &wanted(reference, &chosen, places)).await?;
+    let wanted = wanted(reference, &chosen, places, events);
+    let image = match recall(&chosen, &wanted, places).await {
+        Some(image) => image,
+        None => remember(export::export(&chosen, &wanted).await?, &chosen, places).await,
+    };
     Ok(Found { images: vec![named(image, reference, chosen)], skipped: Vec::new() })
+}
+
+/// The image without an export, where one before told what it is.
+async fn recall(chosen: &Chosen, wanted: &Wanted, places: &Places) -> Option<FoundImage> {
+    let (image, index) = (chosen.here.image.clone(), Arc::clone(&places.index));
+    let whole = deferred(chosen.clone(), wanted.clone());
+    let recalled = spawn_blocking(move || memory::recall(&image, &*index, &whole)).await.ok()??;
+    Some(FoundImage {
+        source: SourceName(wanted.shown.clone()),
+        suggested: Vec::new(),
+        fallback: String::new(),
+        content: recalled.content,
+        platforms: recalled.platforms,
+        notes: Vec::new(),
+    })
+}
+
+async fn remember(mut image: FoundImage, chosen: &Chosen, places: &Places) -> FoundImage {
+    let Some(id) = chosen.here.image.id.clone() else { return image };
+    let (before, index) = (image.clone(), Arc::clone(&places.index));
+    let kept = spawn_blocking(move || {
+        memory::remember(&mut image, &id, &*index);
+        image
+    });
+    kept.await.unwrap_or(before)
+}
+
+/// The layers of an image, exported when the first of them is read. Readers are on threads of their own, so
+/// that the export runs beside them on the runtime, and they wait at the channel.
+fn deferred(chosen: Chosen, wanted: Wanted) -> Arc<Deferred> {
+    let runtime = Handle::current();
+    Deferred::new(wanted.shown.clone(), move || {
+        let (sender, exported) = mpsc::channel();
+        let (chosen, again) = (chosen.clone(), wanted.clone());
+        runtime.spawn(async move { sender.send(export::export(&chosen, &again).await) });
+        let failed = |reason: String| ContentError::Fetch { name: wanted.shown.clone(), reason };
+        match exported.recv() {
+            Ok(Ok(image)) => Ok(memory::parts(&image.content)),
+            Ok(Err(SourceError::Content(error))) => Err(error),
+            Ok(Err(SourceError::Engine { engine, reason })) => Err(failed(format!("{engine}: {reason}"))),
+            Ok(Err(error)) => Err(failed(chain(&error))),
+            Err(_) => Err(failed("the run ended first".to_owned())),
+        }
+    })
 }
 
 async fn endpoints(kind: EngineKind, places: &Places) -> Vec<Endpoint> {
@@ -65,7 +125,7 @@ async fn not_in_engine(reference: &str, asked: &[Asked]) -> SourceError {
     SourceError::NotInEngine { reference: reference.to_owned(), tried: select::tried(asked), near }
 }
 
-fn wanted(reference: &str, chosen: &Chosen, places: &Places) -> Wanted {
+fn wanted(reference: &str, chosen: &Chosen, places: &Places, events: &Events) -> Wanted {
     let mut preferred = places.preferred.clone();
     // Without a cluster that says better, an image is wanted for where it was built or pulled.
     preferred.extend(chosen.here.image.platform.clone());
@@ -74,6 +134,7 @@ fn wanted(reference: &str, chosen: &Chosen, places: &Places) -> Wanted {
         platform: places.platform.clone(),
         preferred,
         spools: places.spools.clone(),
+        events: events.clone(),
     }
 }
 

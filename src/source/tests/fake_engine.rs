@@ -95,6 +95,11 @@ impl Engine {
         format!("unix://{}", self.socket.display())
     }
 
+    /// Replaces the images.
+    pub(super) fn has(&self, stored: Vec<Stored>) {
+        self.inside.lock().unwrap().stored = stored;
+    }
+
     /// How many exports it was asked for.
     pub(super) fn exports(&self) -> usize {
         self.inside.lock().unwrap().asked.iter().filter(|path| path.ends_with("/get")).count()

@@ -1,12 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::content::{FilePool, SpoolDir};
 use crate::event::Events;
-use crate::oci::{Platform, sha256};
-use crate::port::{Content, Found, FoundImage, ImageTree, SourceError, Suggested};
+use crate::oci::{Digest, Platform, sha256};
+use crate::pack::Form;
+use crate::port::{Content, Found, FoundImage, ImageTree, PackIndex, Remembered, SourceError, Suggested};
 use crate::source::{ArchiveKind, EngineSockets, Places, SearchRules, Spec, open};
 
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -14,11 +17,37 @@ pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
+/// Remembers in memory.
+#[derive(Default)]
+pub(super) struct Kept {
+    packed: Mutex<HashMap<(Digest, Form), Remembered>>,
+    configs: Mutex<HashMap<Digest, Bytes>>,
+}
+
+impl PackIndex for Kept {
+    fn packed(&self, diff_id: &Digest, form: Form) -> Option<Remembered> {
+        self.packed.lock().unwrap().get(&(diff_id.clone(), form)).cloned()
+    }
+
+    fn keep_packed(&self, diff_id: &Digest, form: Form, packed: &Remembered) {
+        self.packed.lock().unwrap().insert((diff_id.clone(), form), packed.clone());
+    }
+
+    fn config(&self, digest: &Digest) -> Option<Bytes> {
+        self.configs.lock().unwrap().get(digest).cloned()
+    }
+
+    fn keep_config(&self, config: &Bytes) {
+        self.configs.lock().unwrap().insert(sha256(config), config.clone());
+    }
+}
+
 pub(super) fn places() -> Places {
     Places {
         pool: FilePool::new(8),
         spools: SpoolDir::new(std::env::temp_dir()),
         stdin: None,
+        index: Arc::new(Kept::default()),
         sockets: EngineSockets::default(),
         search: SearchRules::default(),
         platform: None,
