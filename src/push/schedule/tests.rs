@@ -131,7 +131,9 @@ fn packing_waits_for_uploads() {
     for packs in [[0, 1], [2, 3]] {
         let now = begun(&mut schedule);
         assert!(packs.iter().all(|id| now.contains(id)), "{now:?}");
-        packs.iter().for_each(|id| finish(&mut schedule, StepId(*id)));
+        for id in &packs {
+            finish(&mut schedule, StepId(*id));
+        }
     }
     // Two are sent, two lie there: no more before one of them has gone.
     assert!(begun(&mut schedule).iter().all(|id| *id >= 10));
