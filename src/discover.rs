@@ -61,7 +61,7 @@ fn select(mut image: FoundImage, selection: &Selection) -> Result<FoundImage, So
         && matches!(tree.manifest.children(), Children::Index { .. })
     {
         let child = child_for(tree, wanted).ok_or_else(|| lacking(&image))?;
-        image.content = Content::Exact(child);
+        image.content = Content::Exact(child.referred_by(&tree.referrers));
         image.platforms = vec![wanted.clone()];
         return Ok(image);
     }

@@ -123,6 +123,14 @@ impl Manifest {
     pub fn children(&self) -> &Children {
         &self.0.children
     }
+
+    /// The manifest that this one says something of: a signature's image, for instance.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Descriptor> {
+        match self.children() {
+            Children::Image { subject, .. } | Children::Index { subject, .. } => subject.as_deref(),
+        }
+    }
 }
 
 /// The media type that the document names (Docker's and the spec's may both stand), and its children.

@@ -57,7 +57,8 @@ impl Foresight {
     /// Bytes of configuration, layers and manifests, and how many layers: packed sizes where they are known.
     pub(super) fn weight(&self, image: &FoundImage) -> (u64, usize) {
         if let Some(tree) = self.exact(image) {
-            return weight(tree);
+            let (size, layers) = weight(tree);
+            return (size + tree.referrers.iter().map(|referrer| weight(referrer).0).sum::<u64>(), layers);
         }
         let Content::Unpacked { config, layers, .. } = &image.content else { return (0, 0) };
         let size = |layer: &Layer| {

@@ -72,15 +72,20 @@ impl Graph {
         let mut tally = Tally { current: current.clone(), ..Tally::default() };
         let repository = target.repository.clone();
         let descriptor = self.foresight.manifest(image).map(|manifest| manifest.descriptor().clone());
-        let manifest = match (self.foresight.exact(image), &image.content) {
+        let tree = self.foresight.exact(image);
+        let manifest = match (tree, &image.content) {
             (Some(tree), _) => self.tree(tree, &repository, &mut tally),
             (None, Content::Unpacked { config, layers, .. }) => {
                 self.unpacked(config, layers, &repository, &mut tally)
             }
             (None, Content::Exact(_)) => return,
         };
+        let mut needs = vec![manifest];
+        needs.extend(tree.into_iter().flat_map(|tree| self.referrers(tree, &repository, &mut tally)));
+        // With something new that refers to it, an image whose tag stands is pushed all the same.
+        let current = current.filter(|_| needs.len() == 1);
         let tag = Action::Tag { target: target.clone(), manifest, current };
-        let tag = self.push_step(vec![manifest], tag);
+        let tag = self.push_step(needs, tag);
         self.plan.images.push(PlannedImage {
             source: image.source.clone(),
             target,
@@ -92,6 +97,20 @@ impl Graph {
             layers: tally.layers,
             blobs: tally.blobs,
         });
+    }
+
+    /// Manifests that refer to the image: each behind its subject, all before the tag. Their layers are
+    /// none of the image's.
+    fn referrers(&mut self, tree: &ImageTree, repository: &Repository, tally: &mut Tally) -> Vec<StepId> {
+        let mut of_referrers = Tally::default();
+        let steps = tree
+            .referrers
+            .iter()
+            .map(|referrer| self.tree(referrer, repository, &mut of_referrers))
+            .collect();
+        tally.size += of_referrers.size;
+        tally.blobs.extend(of_referrers.blobs);
+        steps
     }
 
     fn tree(&mut self, tree: &ImageTree, repository: &Repository, tally: &mut Tally) -> StepId {
@@ -111,6 +130,8 @@ impl Graph {
         if let Some(step) = self.manifests.get(&key) {
             return *step;
         }
+        let subject = tree.manifest.subject().map(|subject| (repository.clone(), subject.digest().clone()));
+        needs.extend(subject.and_then(|subject| self.manifests.get(&subject)).copied());
         let form = ManifestForm::Verbatim(tree.manifest.clone());
         let current = tally.current.clone();
         let step = self.push_step(needs, Action::Manifest { repository: repository.clone(), form, current });

@@ -63,7 +63,12 @@ pub async fn plan(
     let mut fates = Vec::new();
     for one in addressed {
         let answer = current.remove(&one.target).unwrap_or(Ok(None));
-        let standing = standing(&one, answer, job, &foresight)?;
+        let mut standing = standing(&one, answer, job, &foresight)?;
+        if let (Standing::Same, Some(tree)) = (&standing, foresight.exact(&one.image))
+            && !survey::has_referrers(tree, &one.target.repository, world).await?
+        {
+            standing = Standing::Differs(Some(tree.manifest.digest().clone()));
+        }
         fates.push((one, standing));
     }
     let wanted = fates

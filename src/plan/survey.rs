@@ -44,11 +44,28 @@ pub(super) async fn blobs(
         .await
 }
 
+/// Whether the registry has everything that refers to an image.
+pub(super) async fn has_referrers(
+    tree: &ImageTree,
+    repository: &Repository,
+    world: &World,
+) -> Result<bool, RegistryError> {
+    for referrer in &tree.referrers {
+        let name = ManifestName::Digest(referrer.manifest.digest().clone());
+        if world.reader.manifest(repository, &name).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The blobs of an image whose digests are known before anything is packed.
 pub(super) fn known_digests(image: &FoundImage, foresight: &Foresight) -> Vec<Digest> {
     if let Some(tree) = foresight.exact(image) {
         let mut digests = Vec::new();
-        collect(tree, &mut digests);
+        for tree in std::iter::once(tree).chain(tree.referrers.iter().map(|referrer| &**referrer)) {
+            collect(tree, &mut digests);
+        }
         return digests;
     }
     let Content::Unpacked { config, layers, .. } = &image.content else { return Vec::new() };

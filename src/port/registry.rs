@@ -67,7 +67,8 @@ pub trait RegistryWriter: Send + Sync {
     /// Brings a blob into a repository. Success means that the registry has it.
     async fn upload(&self, upload: &Upload<'_>) -> Result<Stored, RegistryError>;
 
-    /// Puts a manifest under a digest or a tag, and compares the digest that the registry answers.
+    /// Puts a manifest under a digest or a tag, and compares the digest that the registry answers. One with
+    /// a subject can be found from its subject afterwards, also where the registry does not see to it.
     async fn put_manifest(
         &self,
         repository: &Repository,
@@ -158,6 +159,9 @@ pub enum RegistryError {
     Exhausted { subject: String, attempts: u32, last: String, status: Option<u16> },
     #[error("registry stored `{subject}` as {found}, not as {expected}")]
     DigestMismatch { subject: String, expected: Digest, found: String },
+    /// What stands under the tag by which referrers are listed is something else.
+    #[error("`{subject}` is no list of what refers to an image: {reason}")]
+    NoReferrersList { subject: String, reason: String },
     #[error("{subject}")]
     Content { subject: String, source: ContentError },
     /// The source's bytes are not those of its digest: damaged, or changed since.

@@ -1,3 +1,4 @@
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,59 @@ pub struct ImageTree {
     pub blobs: Vec<(Descriptor, Blob)>,
     /// Manifests of an index.
     pub children: Vec<Arc<ImageTree>>,
+    /// At the root alone: what the source has besides that refers to this image or to a part of it by
+    /// `subject`, such as signatures. Each stands behind its subject.
+    pub referrers: Vec<Arc<ImageTree>>,
+}
+
+impl ImageTree {
+    /// The same tree with those of `referrers` that refer to it or to one another.
+    #[must_use]
+    pub fn referred_by(self: Arc<Self>, referrers: &[Arc<Self>]) -> Arc<Self> {
+        let referrers = Self::referring([&*self], referrers);
+        if referrers.is_empty() && self.referrers.is_empty() {
+            return self;
+        }
+        Arc::new(Self { referrers, ..Self::clone(&self) })
+    }
+
+    /// Those that refer to a part of the trees, or to one that does; each behind its subject.
+    pub fn referring<'a>(
+        trees: impl IntoIterator<Item = &'a Self>,
+        among: &'a [Arc<Self>],
+    ) -> Vec<Arc<Self>> {
+        if among.is_empty() {
+            return Vec::new();
+        }
+        let mut by_subject: HashMap<&Digest, Vec<&Arc<Self>>> = HashMap::new();
+        for referrer in among {
+            if let Some(subject) = referrer.manifest.subject() {
+                by_subject.entry(subject.digest()).or_default().push(referrer);
+            }
+        }
+        let (mut seen, mut open) = (HashSet::new(), VecDeque::new());
+        for tree in trees {
+            tree.parts(&mut seen, &mut open);
+        }
+        let mut found = Vec::new();
+        while let Some(part) = open.pop_front() {
+            for referrer in by_subject.remove(part).unwrap_or_default() {
+                referrer.parts(&mut seen, &mut open);
+                found.push(Arc::clone(referrer));
+            }
+        }
+        found
+    }
+
+    /// Adds the digests of all manifests of the tree that are not seen yet.
+    fn parts<'a>(&'a self, seen: &mut HashSet<&'a Digest>, open: &mut VecDeque<&'a Digest>) {
+        if seen.insert(self.manifest.digest()) {
+            open.push_back(self.manifest.digest());
+            for child in &self.children {
+                child.parts(seen, open);
+            }
+        }
+    }
 }
 
 /// What an image is made of.

@@ -172,14 +172,14 @@ fn tree(layers: &[&[u8]]) -> Arc<ImageTree> {
         "schemaVersion": 2, "config": descriptors[0], "layers": &descriptors[1..],
     });
     let manifest = Manifest::from_bytes(Bytes::from(raw.to_string())).unwrap();
-    Arc::new(ImageTree { manifest, blobs, children: Vec::new() })
+    Arc::new(ImageTree { manifest, blobs, children: Vec::new(), referrers: Vec::new() })
 }
 
 fn index(children: Vec<Arc<ImageTree>>) -> Arc<ImageTree> {
     let descriptors: Vec<&Descriptor> = children.iter().map(|child| child.manifest.descriptor()).collect();
     let raw = serde_json::json!({"schemaVersion": 2, "manifests": descriptors});
     let manifest = Manifest::from_bytes(Bytes::from(raw.to_string())).unwrap();
-    Arc::new(ImageTree { manifest, blobs: Vec::new(), children })
+    Arc::new(ImageTree { manifest, blobs: Vec::new(), children, referrers: Vec::new() })
 }
 
 fn job() -> Job {

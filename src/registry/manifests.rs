@@ -3,6 +3,7 @@ use http::{HeaderValue, Method, header};
 use super::answer::Answer;
 use super::client::{RegistryClient, faults, refused};
 use super::courier::Setback;
+use super::referrers::OCI_SUBJECT;
 use super::request::{Scope, call, manifest_path, reading_manifest};
 use super::transport::{Call, Content};
 use crate::oci::{Descriptor, Manifest, MediaType, Repository, sha256};
@@ -36,8 +37,7 @@ impl RegistryClient {
         }
     }
 
-    /// PUT, one at a time for each repository. An answer that is lost is asked for, since the manifest
-    /// may have arrived; the content decides, so that doing it twice is harmless.
+    /// PUT, one at a time for each repository, and what follows for a manifest with a subject.
     pub(super) async fn write_manifest(
         &self,
         repository: &Repository,
@@ -46,6 +46,24 @@ impl RegistryClient {
     ) -> Result<(), RegistryError> {
         let turn = self.turn(repository);
         let _turn = turn.lock().await;
+        let answer = self.put(repository, name, manifest).await?;
+        match manifest.subject() {
+            Some(subject) if answer.is_none_or(|answer| answer.header(&OCI_SUBJECT).is_none()) => {
+                self.list_referrer(repository, subject.digest(), manifest).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An answer that is lost is asked for, since the manifest may have arrived; the content decides, so
+    /// that doing it twice is harmless. It is done twice where the answer itself is needed, and `None` is
+    /// for a manifest that is there without one.
+    pub(super) async fn put(
+        &self,
+        repository: &Repository,
+        name: &ManifestName,
+        manifest: &Manifest,
+    ) -> Result<Option<Answer>, RegistryError> {
         let (path, scope) = (manifest_path(repository, name), Scope::of(repository));
         let subject = shown(repository, name);
         let mut put = Call { content: Content::Bytes(manifest.raw().clone()), ..call(Method::PUT, &path) };
@@ -54,12 +72,12 @@ impl RegistryClient {
         }
         let mut budget = self.courier.policy.budget();
         loop {
-            let sent = faults(self.attempt(&put, &scope, &self.cancel).await)?;
-            if let Ok(answer) = &sent
-                && answer.status.is_success()
-            {
-                return self.compare(answer, manifest, subject);
-            }
+            let sent = match faults(self.attempt(&put, &scope, &self.cancel).await)? {
+                Ok(answer) if answer.status.is_success() => {
+                    return self.compare(&answer, manifest, subject).map(|()| Some(answer));
+                }
+                sent => sent,
+            };
             let Some(setback) = Setback::of(sent.as_ref()) else {
                 return match sent {
                     Ok(answer) => Err(refused(&answer, &subject)),
@@ -67,9 +85,12 @@ impl RegistryClient {
                 };
             };
             self.courier.sit_through(&mut budget, &subject, &setback, &self.cancel).await?;
+            if manifest.subject().is_some() {
+                continue;
+            }
             let there = self.read_manifest(repository, name).await?;
             if there.is_some_and(|there| there.digest() == manifest.digest()) {
-                return Ok(());
+                return Ok(None);
             }
         }
     }
@@ -96,7 +117,7 @@ impl RegistryClient {
     }
 }
 
-fn shown(repository: &Repository, name: &ManifestName) -> String {
+pub(super) fn shown(repository: &Repository, name: &ManifestName) -> String {
     match name {
         ManifestName::Tag(tag) => format!("{repository}:{tag}"),
         ManifestName::Digest(digest) => format!("{repository}@{digest}"),

@@ -19,6 +19,7 @@ mod login;
 mod manifests;
 mod proxy;
 mod realm;
+mod referrers;
 mod request;
 mod resolve;
 mod retry;

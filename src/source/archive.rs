@@ -124,7 +124,7 @@ impl Reading<'_> {
 
     /// The images of the layout. Returns the ids of those in `saved` that need no second look.
     fn listed(&mut self, index: &TarIndex, saved: &[Identified]) -> Result<HashSet<Digest>, SourceError> {
-        let Listing { images, skipped } = list(&mut Forest::new(index, self.documents), self.ask)?;
+        let Listing { images, skipped, referrers } = list(&mut Forest::new(index, self.documents), self.ask)?;
         self.found.skipped = skipped;
         let mut covered = HashSet::new();
         for listed in images {
@@ -133,7 +133,8 @@ impl Reading<'_> {
             let same: Vec<&SavedImage> =
                 saved.iter().filter(|(_, id)| configs.contains(id)).map(|(image, _)| image).collect();
             match choose(&listed.built, self.ask) {
-                Ok(chosen) => {
+                Ok(mut chosen) => {
+                    chosen.tree = chosen.tree.referred_by(&referrers);
                     self.add_listed(&listed, chosen, &same)?;
                     covered.extend(configs.into_iter().cloned());
                 }

@@ -35,7 +35,7 @@ pub(super) fn images(
         return Err(SourceError::NotAnImage { path: ask.path.to_owned(), reason });
     }
     let documents = Documents::of(ask.path);
-    let Listing { images, skipped } = list(&mut Forest::new(&store, &documents), ask)?;
+    let Listing { images, skipped, referrers } = list(&mut Forest::new(&store, &documents), ask)?;
     let mut found = Found { images: Vec::new(), skipped };
     let mut others = Vec::new();
     for listed in images {
@@ -45,7 +45,7 @@ pub(super) fn images(
             continue;
         }
         let chosen = choose(&listed.built, ask).map_err(|lacking| lacking.error(ask))?;
-        if let Ok(image) = ask.image("oci", names, Content::Exact(chosen.tree)) {
+        if let Ok(image) = ask.image("oci", names, Content::Exact(chosen.tree.referred_by(&referrers))) {
             found.images.push(FoundImage { platforms: chosen.platforms, notes: chosen.notes, ..image });
         }
     }

@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -7,7 +8,7 @@ use super::names::{annotated, answers_to, source_name, stem, text};
 use super::oci_tree::{Built, Forest, is_attestation, is_manifest};
 use super::shown::shown;
 use crate::oci::{Children, Descriptor, Digest, Manifest, Platform, platform_text, strict_json};
-use crate::port::{Content, FoundImage, Skipped, SourceError, Suggested};
+use crate::port::{Content, FoundImage, ImageTree, Skipped, SourceError, Suggested};
 
 /// The one version of the image-layout spec.
 const LAYOUT_VERSION: &str = "1.0.0";
@@ -81,6 +82,8 @@ pub(super) struct Listed {
 pub(super) struct Listing {
     pub(super) images: Vec<Listed>,
     pub(super) skipped: Vec<Skipped>,
+    /// Without a name of their own, and with a subject that is part of one of the images.
+    pub(super) referrers: Vec<Arc<ImageTree>>,
 }
 
 /// One entry of an index, or several that differ only in their names.
@@ -109,17 +112,36 @@ pub(super) fn list(forest: &mut Forest, ask: &Ask) -> Result<Listing, SourceErro
     if entries.len() > MAX_IMAGES {
         return Err(forest.documents.damaged(&format!("its index.json lists more than {MAX_IMAGES} images")));
     }
-    for Entry { descriptor, names } in asked_for(entries, ask) {
+    let mut referrers = Vec::new();
+    let (wanted, others) = asked_for(entries, ask);
+    for Entry { descriptor, names } in wanted {
         let built = forest.tree(descriptor, 1)?;
-        if several && names.is_empty() && has_subject(&built) {
-            let reason =
-                format!("`{}` belongs to another image and has no name of its own", descriptor.digest());
-            listing.skipped.push(Skipped { path: ask.path.to_owned(), reason });
-        } else {
-            listing.images.push(Listed { names, built });
+        match referrer(&built).filter(|_| several && names.is_empty()) {
+            Some(tree) => referrers.push(tree),
+            None => listing.images.push(Listed { names, built }),
         }
     }
+    // What belongs to what was asked for, as far as it is whole.
+    for other in others.iter().filter(|other| other.names.is_empty()) {
+        referrers.extend(forest.tree(other.descriptor, 1).ok().and_then(|built| referrer(&built)));
+    }
+    listing.refer(&referrers, ask);
     Ok(listing)
+}
+
+impl Listing {
+    /// Keeps what refers to one of the images.
+    fn refer(&mut self, referrers: &[Arc<ImageTree>], ask: &Ask) {
+        let parts = self.images.iter().flat_map(|listed| whole(&listed.built));
+        self.referrers = ImageTree::referring(parts, referrers);
+        let kept: HashSet<&Digest> = self.referrers.iter().map(|tree| tree.manifest.digest()).collect();
+        for digest in referrers.iter().map(|tree| tree.manifest.digest()) {
+            if ask.wanted.is_none() && !kept.contains(digest) {
+                let reason = format!("`{digest}` belongs to an image that is not here");
+                self.skipped.push(Skipped { path: ask.path.to_owned(), reason });
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -201,18 +223,22 @@ fn entries<'a>(manifests: &'a [Descriptor], ask: &Ask, skipped: &mut Vec<Skipped
     entries
 }
 
-/// Only what was asked for is read, so that a fault elsewhere does not matter. Where no name of the index
-/// fits, `manifest.json` may still have it.
-fn asked_for<'a>(entries: Vec<Entry<'a>>, ask: &Ask) -> Vec<Entry<'a>> {
+/// Only what was asked for is read, so that a fault elsewhere does not matter; the others come second.
+/// Where no name of the index fits, `manifest.json` may still have it.
+fn asked_for<'a>(entries: Vec<Entry<'a>>, ask: &Ask) -> (Vec<Entry<'a>>, Vec<Entry<'a>>) {
     let fits = |entry: &Entry| ask.takes(&mut entry.names.clone());
-    if entries.iter().any(fits) { entries.into_iter().filter(fits).collect() } else { entries }
+    if entries.iter().any(fits) { entries.into_iter().partition(fits) } else { (entries, Vec::new()) }
 }
 
-fn has_subject(built: &Built) -> bool {
-    let Ok(tree) = &built.tree else { return false };
-    match tree.manifest.children() {
-        Children::Image { subject, .. } | Children::Index { subject, .. } => subject.is_some(),
-    }
+/// The tree, or the parts of it that are whole.
+fn whole(built: &Built) -> impl Iterator<Item = &ImageTree> {
+    let leaves = built.leaves.iter().filter(|_| built.tree.is_err()).map(|leaf| &leaf.tree);
+    leaves.chain([&built.tree]).filter_map(|tree| tree.as_deref().ok())
+}
+
+/// The tree, where it is about another manifest.
+fn referrer(built: &Built) -> Option<Arc<ImageTree>> {
+    built.tree.as_ref().ok().filter(|tree| tree.manifest.subject().is_some()).cloned()
 }
 
 #[cfg(test)]

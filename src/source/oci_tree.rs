@@ -217,7 +217,14 @@ impl<'a> Forest<'a> {
                 missing.get_or_insert_with(|| format!("layer `{}`", layer.digest()));
             }
         }
-        let whole = || Arc::new(ImageTree { manifest: manifest.clone(), blobs, children: Vec::new() });
+        let whole = || {
+            Arc::new(ImageTree {
+                manifest: manifest.clone(),
+                blobs,
+                children: Vec::new(),
+                referrers: Vec::new(),
+            })
+        };
         let tree = missing.map_or_else(|| Ok(whole()), Err);
         let leaf = Leaf {
             digest: manifest.digest().clone(),
@@ -258,7 +265,14 @@ impl<'a> Forest<'a> {
                 }
             }
         }
-        let whole = || Arc::new(ImageTree { manifest: manifest.clone(), blobs: Vec::new(), children });
+        let whole = || {
+            Arc::new(ImageTree {
+                manifest: manifest.clone(),
+                blobs: Vec::new(),
+                children,
+                referrers: Vec::new(),
+            })
+        };
         Ok(Built { tree: missing.map_or_else(|| Ok(whole()), Err), leaves, nodes })
     }
 

@@ -11,4 +11,6 @@ mod logins;
 #[cfg(test)]
 mod packed;
 #[cfg(test)]
+mod referrers;
+#[cfg(test)]
 mod registry;

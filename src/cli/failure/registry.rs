@@ -36,6 +36,9 @@ fn other(error: &RegistryError, scene: &Scene<'_>) -> Failure {
         }
         RegistryError::DigestMismatch { .. } => of(Class::Refused, "DIGEST_MISMATCH")
             .say("Something between here and the registry changes what is sent; look for a proxy"),
+        RegistryError::NoReferrersList { .. } => of(Class::Refused, "NO_REFERRERS_LIST")
+            .say("Look at what the tag holds; it is left as it is")
+            .say("Delete the tag where nothing needs it, and push again"),
         RegistryError::SourceDigest { .. } => of(Class::Source, "SOURCE_DAMAGED")
             .say("Save the image again; its bytes are not those that it says"),
         RegistryError::Cancelled => of(Class::Interrupted, "CANCELLED").may_be_retried(),

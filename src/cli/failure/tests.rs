@@ -460,6 +460,10 @@ fn the_rest_of_a_registrys_errors_is_explained() {
                 found: "sha256:0".into(),
             },
             RegistryError::SourceDigest { expected: digest("a"), found: digest("b") },
+            RegistryError::NoReferrersList {
+                subject: "giteaadmin/myapp:sha256-0".into(),
+                reason: "it is an image".into(),
+            },
             RegistryError::Cancelled,
         ],
         Some(&facts())

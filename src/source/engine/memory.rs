@@ -59,7 +59,12 @@ fn tree(
     whole: &Arc<Deferred>,
     depth: usize,
 ) -> Option<ImageTree> {
-    let mut found = ImageTree { manifest: manifest.clone(), blobs: Vec::new(), children: Vec::new() };
+    let mut found = ImageTree {
+        manifest: manifest.clone(),
+        blobs: Vec::new(),
+        children: Vec::new(),
+        referrers: Vec::new(),
+    };
     match manifest.children() {
         Children::Index { manifests, .. } => {
             for entry in manifests {

@@ -1,12 +1,12 @@
 use base64::Engine as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::kit::{
     LAYER, MANIFEST, Oci, archive, exact, find, find_in, in_folder, layer, layout, names, only, read, told,
     wanted, with_layers, with_manifest,
 };
 use crate::oci::{Children, MediaType, sha256};
-use crate::port::SourceError;
+use crate::port::{FoundImage, SourceError};
 use crate::source::Spec;
 
 #[test]
@@ -139,24 +139,77 @@ fn an_artifact_is_pushed_as_it_stands() {
     assert_eq!(exact(&image).blobs.len(), 1);
 }
 
+/// Lists something without a name that refers to a manifest.
+fn refer(oci: &mut Oci, subject: &Value, text: &str) -> Value {
+    let mut document = json!({"schemaVersion": 2, "mediaType": MANIFEST, "subject": subject});
+    document["config"] = oci.blob("application/vnd.oci.empty.v1+json", b"{}");
+    document["layers"] = json!([oci.blob("text/plain", text.as_bytes())]);
+    let descriptor = oci.document(MANIFEST, &document);
+    oci.list(descriptor.clone(), None);
+    descriptor
+}
+
+fn referrers(image: &FoundImage) -> Vec<&str> {
+    exact(image).referrers.iter().map(|tree| tree.manifest.digest().as_ref()).collect()
+}
+
+fn digest(descriptor: &Value) -> &str {
+    descriptor["digest"].as_str().unwrap()
+}
+
 #[test]
 fn what_an_index_lists_beside_images_is_passed_over_with_a_word() {
     let mut oci = Oci::default();
     let image = oci.image("amd64", &layer("x"));
     let other = oci.blob("text/plain", b"notes");
     oci.list(other, None);
-    oci.list(image.clone(), Some("1"));
-    let mut subject = json!({"schemaVersion": 2, "layers": [], "subject": image});
-    subject["config"] = oci.blob("application/vnd.oci.empty.v1+json", b"{}");
-    let signature = oci.document(MANIFEST, &subject);
-    oci.list(signature, None);
+    oci.list(image, Some("1"));
+    let elsewhere = oci.image("arm64", &layer("y"));
+    let stray = refer(&mut oci, &elsewhere, "signature");
     let found = read(oci).unwrap();
     let reasons: Vec<_> = found.skipped.iter().map(|one| one.reason.as_str()).collect();
     assert!(
-        reasons[0].contains("`text/plain`") && reasons[1].contains("belongs to another image"),
+        reasons[0].contains("`text/plain`")
+            && reasons[1].contains(digest(&stray))
+            && reasons[1].contains("not here"),
         "{reasons:?}"
     );
     only(found);
+}
+
+#[test]
+fn what_refers_to_an_image_goes_with_it_behind_its_subject() {
+    let mut oci = Oci::default();
+    let (amd, arm) = (oci.image("amd64", &layer("x")), oci.image("arm64", &layer("y")));
+    let of_arm = refer(&mut oci, &arm, "of one platform");
+    // A signature of the bill of materials stands before it in the layout.
+    let bill = refer(&mut Oci::default(), &amd, "bill of materials");
+    let signature = refer(&mut oci, &bill, "signature");
+    refer(&mut oci, &amd, "bill of materials");
+    let index = oci.index(&[amd, arm]);
+    oci.list(index, Some("1"));
+    let other = oci.image("amd64", &layer("z"));
+    oci.list(other, Some("2"));
+    let (dir, found) = in_folder(oci);
+    let found = found.unwrap();
+    assert!(found.skipped.is_empty(), "{:?}", found.skipped);
+    assert_eq!(referrers(&found.images[0]), [digest(&bill), digest(&of_arm), digest(&signature)]);
+    assert_eq!(referrers(&found.images[1]), [""; 0]);
+    let tagged = Spec::Layout { path: dir.path().to_owned(), tag: Some("1".to_owned()) };
+    assert_eq!(referrers(&only(find(tagged).unwrap())).len(), 3);
+}
+
+#[test]
+fn of_a_platform_only_what_refers_to_it_is_kept() {
+    let mut oci = Oci::default();
+    let all = ["amd64", "arm64"].map(|arch| oci.image(arch, &layer(arch)));
+    let of_arm = refer(&mut oci, &all[1], "of one platform");
+    let index = oci.index(&all);
+    refer(&mut oci, &index, "of all");
+    oci.list(index, Some("1"));
+    oci.drop_blob(&all[0]);
+    let image = only(read(oci).unwrap());
+    assert_eq!(referrers(&image), [digest(&of_arm)]);
 }
 
 #[test]

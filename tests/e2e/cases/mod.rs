@@ -2,6 +2,7 @@ mod access;
 mod cluster;
 mod content;
 mod logins;
+mod referrers;
 mod registries;
 mod routes;
 mod servers;
@@ -15,6 +16,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         content::CASES,
         access::CASES,
         logins::CASES,
+        referrers::CASES,
         registries::CASES,
         routes::CASES,
     ]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::exchange::Exchange;
 use super::http::Answer;
 use super::route::is_tag;
-use super::settings::{Manner, Settings};
+use super::settings::{Manner, Referrers, Settings};
 use super::state::State;
 use super::store::{Version, digest_like, is_digest, sha256};
 use super::upload::name;
@@ -219,9 +219,14 @@ impl Put<'_> {
             repository.versions.insert(digest.clone(), version.clone());
         }
         repository.versions.insert(self.reference.clone(), version);
-        Answer::new(201)
+        let answer = Answer::new(201)
             .with("Location", format!("/v2/{}/manifests/{}", self.repository, self.reference))
-            .with("Docker-Content-Digest", digest)
+            .with("Docker-Content-Digest", digest);
+        let subject = self.json.get("subject").and_then(|subject| subject.get("digest")?.as_str());
+        match subject.filter(|_| self.settings.referrers == Referrers::Kept) {
+            Some(subject) => answer.with("OCI-Subject", subject),
+            None => answer,
+        }
     }
 }
 

@@ -36,6 +36,13 @@ pub(crate) enum Login {
     BearerElsewhere,
 }
 
+/// Whether the registry knows what refers to a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Referrers {
+    Ignored,
+    Kept,
+}
+
 /// What stands before the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Front {
@@ -111,6 +118,7 @@ pub(crate) struct Settings {
     pub(super) clock_offset: i64,
     pub(super) requests_per_connection: Option<u32>,
     pub(super) receive_buffer: Option<u32>,
+    pub(super) referrers: Referrers,
 }
 
 impl Settings {
@@ -138,6 +146,7 @@ impl Settings {
             clock_offset: 0,
             requests_per_connection: None,
             receive_buffer: None,
+            referrers: Referrers::Ignored,
         }
     }
 
@@ -227,6 +236,12 @@ impl Settings {
     /// A chunked body is a 411.
     pub(crate) fn length_required(mut self) -> Self {
         self.length_required = true;
+        self
+    }
+
+    /// Keeps the list of what refers to a manifest itself, and says so by `OCI-Subject`.
+    pub(crate) fn keeps_referrers(mut self) -> Self {
+        self.referrers = Referrers::Kept;
         self
     }
 
