@@ -43,7 +43,8 @@ impl RegistryClient {
     ) -> Result<Option<u64>, RegistryError> {
         let path = blob_path(repository, digest);
         let subject = format!("{repository}@{digest}");
-        let head = self.patiently(&call(Method::HEAD, &path), &Scope::of(repository), &subject).await?;
+        let (mut budget, scope) = (self.courier.policy.budget(), Scope::of(repository));
+        let head = self.patiently(&mut budget, &call(Method::HEAD, &path), &scope, &subject).await?;
         let head = self.followed(head, &path, &subject).await?;
         match head.status.as_u16() {
             200 => Ok(Some(head.content_length().unwrap_or(0))),

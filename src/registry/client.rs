@@ -13,7 +13,7 @@ use super::proxy::Proxies;
 use super::realm::{Gate, Realms, TrustedRealm};
 use super::request::{self, Scope};
 use super::resolve::{Pinned, Rebind, Resolver};
-use super::retry::Policy;
+use super::retry::{Budget, Policy};
 use super::tls::{Tls, Trust, TrustError};
 use super::transport::{Call, Fault};
 use crate::event::Events;
@@ -172,20 +172,20 @@ impl RegistryClient {
         }
     }
 
-    /// As often as the policy allows, until the answer is final.
+    /// As often as the budget allows, until the answer is final.
     pub(super) async fn patiently(
         &self,
+        budget: &mut Budget,
         call: &Call<'_>,
         scope: &Scope,
         subject: &str,
     ) -> Result<Answer, RegistryError> {
-        let mut budget = self.courier.policy.budget();
         loop {
             let sent = faults(self.attempt(call, scope, &self.cancel).await)?;
             let Some(setback) = Setback::of(sent.as_ref()) else {
                 return sent.map_err(|fault| self.courier.error(subject, fault));
             };
-            self.courier.sit_through(&mut budget, subject, &setback, &self.cancel).await?;
+            self.courier.sit_through(budget, subject, &setback, &self.cancel).await?;
         }
     }
 
@@ -221,7 +221,7 @@ impl RegistryReader for RegistryClient {
         repository: &Repository,
         name: &ManifestName,
     ) -> Result<Option<Descriptor>, RegistryError> {
-        self.read_manifest(repository, name).await
+        self.read_manifest(&mut self.courier.policy.budget(), repository, name).await
     }
 
     async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {

@@ -5,6 +5,7 @@ use super::client::{RegistryClient, faults, refused};
 use super::courier::Setback;
 use super::referrers::OCI_SUBJECT;
 use super::request::{Scope, call, manifest_path, reading_manifest};
+use super::retry::Budget;
 use super::transport::{Call, Content};
 use crate::oci::{Descriptor, Manifest, MediaType, Repository, sha256};
 use crate::port::{ManifestName, NetworkFault, RegistryError};
@@ -13,12 +14,13 @@ impl RegistryClient {
     /// HEAD; GET where a registry has no HEAD or leaves the digest out of it.
     pub(super) async fn read_manifest(
         &self,
+        budget: &mut Budget,
         repository: &Repository,
         name: &ManifestName,
     ) -> Result<Option<Descriptor>, RegistryError> {
         let (path, scope) = (manifest_path(repository, name), Scope::of(repository));
         let subject = shown(repository, name);
-        let head = self.patiently(&reading_manifest(Method::HEAD, &path), &scope, &subject).await?;
+        let head = self.patiently(budget, &reading_manifest(Method::HEAD, &path), &scope, &subject).await?;
         let digest = match (head.status.as_u16(), head.digest()) {
             (404, _) => return Ok(None),
             (405 | 501, _) | (200, None) => None,
@@ -29,7 +31,7 @@ impl RegistryClient {
         if let Some((digest, size)) = digest {
             return Ok(Some(Descriptor::new(media_type(&head), size, digest)));
         }
-        let got = self.patiently(&reading_manifest(Method::GET, &path), &scope, &subject).await?;
+        let got = self.patiently(budget, &reading_manifest(Method::GET, &path), &scope, &subject).await?;
         match got.status.as_u16() {
             404 => Ok(None),
             200 => Ok(Some(Descriptor::new(media_type(&got), got.body.len() as u64, sha256(&got.body)))),
@@ -88,7 +90,7 @@ impl RegistryClient {
             if manifest.subject().is_some() {
                 continue;
             }
-            let there = self.read_manifest(repository, name).await?;
+            let there = self.read_manifest(&mut budget, repository, name).await?;
             if there.is_some_and(|there| there.digest() == manifest.digest()) {
                 return Ok(None);
             }

@@ -28,7 +28,8 @@ impl RegistryClient {
         let name = ManifestName::Tag(tag);
         let (path, scope, text) =
             (manifest_path(repository, &name), Scope::of(repository), shown(repository, &name));
-        let got = self.patiently(&reading_manifest(Method::GET, &path), &scope, &text).await?;
+        let budget = &mut self.courier.policy.budget();
+        let got = self.patiently(budget, &reading_manifest(Method::GET, &path), &scope, &text).await?;
         let list = match got.status.as_u16() {
             404 => None,
             200 => Some(got.body),

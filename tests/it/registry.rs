@@ -587,7 +587,7 @@ async fn an_answer_that_drips_is_not_waited_for_byte_by_byte() {
     let drip = Fault::SlowAnswer { bytes: 1, every: Duration::from_millis(30) };
     registry.script(Match::method("PATCH"), drip);
     let options = Box::new(|options: Options| Options {
-        policy: Policy { stall: Duration::from_millis(50), ..options.policy },
+        policy: Policy { stall: Duration::from_millis(400), ..options.policy },
         ..options
     });
     let mut client = Setting { options, ..Setting::anonymous(&registry) }.client();
@@ -648,4 +648,20 @@ async fn a_session_that_is_slow_to_close_does_not_end_the_upload() {
     let client = Setting::administrator(&registry).client();
     assert_eq!(client.upload("giteaadmin/web", &content(17 << 20)).await.unwrap(), Stored::Uploaded);
     registry.assert_orderly();
+}
+
+#[tokio::test]
+async fn a_manifest_and_the_questions_about_it_have_one_budget() {
+    let registry = Registry::distribution().start();
+    registry.script(Match::method("PUT").always(), Fault::status(500));
+    for first in [1, 4] {
+        registry.script(Match::method("HEAD").nth(first).times(2), Fault::status(500));
+    }
+    let options =
+        Box::new(|options: Options| Options { policy: Policy { retries: 3, ..options.policy }, ..options });
+    let client = Setting { options, ..Setting::anonymous(&registry) }.client();
+    let error = client.put("web", &tag("1"), MANIFEST).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Exhausted { attempts: 4, .. }), "{error:?}");
+    let lines = registry.lines();
+    assert_eq!(lines.iter().filter(|line| line.ends_with("500")).count(), 4, "{lines:#?}");
 }
