@@ -95,6 +95,17 @@ impl Blob {
         Ok(Bytes::from(buffer))
     }
 
+    /// Checks that the bytes are still those that were found: for content that is not what it should be.
+    ///
+    /// # Errors
+    /// As `SourceFile::check_unchanged`.
+    pub fn check_unchanged(&self) -> Result<(), ContentError> {
+        match self {
+            Self::Range(range) => range.source().check_unchanged(),
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
     /// A sequential reader from `offset` to the end.
     #[must_use]
     pub fn reader(&self, offset: u64) -> BlobReader {

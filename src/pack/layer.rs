@@ -125,6 +125,7 @@ pub fn pack(
 fn finish(layer: &Unpacked, form: Form, seen: Digest, output: Option<Output>) -> Result<Packed, PackError> {
     let holds_tar = matches!(form, Form::Gzip | Form::AsIs(Encoding::Tar));
     if holds_tar && seen != layer.diff_id {
+        layer.blob.check_unchanged()?;
         return Err(PackError::DiffIdMismatch { expected: layer.diff_id.clone(), found: seen });
     }
     let (digest, blob) = match output {
@@ -180,6 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::content::{FilePool, FileRange, SourceFile};
     use crate::oci::sha256;
 
     fn layer(content: &[u8]) -> Unpacked {
@@ -253,6 +255,18 @@ mod tests {
         let dir = SpoolDir::new(std::env::temp_dir());
         let error = pack(&wrong, Form::Gzip, &dir, &mut |_| ControlFlow::Continue(())).unwrap_err();
         assert!(matches!(error, PackError::DiffIdMismatch { .. }));
+    }
+
+    #[test]
+    fn a_file_that_changed_is_told_from_one_that_was_always_wrong() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"content").unwrap();
+        let source = SourceFile::open(file.path(), &FilePool::new(1)).unwrap();
+        let changed = Unpacked { blob: Blob::Range(FileRange::whole(source)), diff_id: sha256(b"content") };
+        std::fs::write(file.path(), b"other content").unwrap();
+        let dir = SpoolDir::new(std::env::temp_dir());
+        let error = pack(&changed, Form::Gzip, &dir, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(matches!(error, PackError::Content(ContentError::Changed { .. })), "{error}");
     }
 
     #[test]

@@ -164,7 +164,11 @@ fn frame(blob: &Blob, range: Range<u64>, checked: &Checked) -> Result<Bytes, Sou
         }
     }
     buffer.truncate(filled);
-    checked.pass(range.start, &buffer)?;
+    if let Err(wrong) = checked.pass(range.start, &buffer) {
+        // A file that has changed since says more than two digests.
+        blob.check_unchanged()?;
+        return Err(wrong);
+    }
     Ok(Bytes::from(buffer))
 }
 
@@ -226,13 +230,17 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::content::{FilePool, FileRange, SourceFile};
     use crate::oci::sha256;
 
-    async fn sent(content: &[u8], digest: &Digest, range: Range<u64>) -> (Option<Bytes>, Arc<Sending>) {
-        let blob = Blob::Memory(Bytes::copy_from_slice(content));
-        let checked = Checked::new(digest, content.len() as u64).unwrap();
+    fn memory(content: &[u8]) -> Blob {
+        Blob::Memory(Bytes::copy_from_slice(content))
+    }
+
+    async fn sent(blob: &Blob, digest: &Digest, range: Range<u64>) -> (Option<Bytes>, Arc<Sending>) {
+        let checked = Checked::new(digest, blob.len()).unwrap();
         let (meter, events) = (Meter::default(), Events::none());
-        let part = Part { blob: &blob, range, checked: &checked, meter: &meter, events: &events };
+        let part = Part { blob, range, checked: &checked, meter: &meter, events: &events };
         let payload = Payload::part(&part);
         let sending = payload.sending();
         (payload.collect().await.ok().map(http_body_util::Collected::to_bytes), sending)
@@ -241,7 +249,7 @@ mod tests {
     #[tokio::test]
     async fn a_part_is_sent_whole() {
         let content = vec![7; 300_000];
-        let (bytes, sending) = sent(&content, &sha256(&content), 5..299_999).await;
+        let (bytes, sending) = sent(&memory(&content), &sha256(&content), 5..299_999).await;
         assert_eq!(bytes.unwrap(), content[5..299_999]);
         assert!(sending.is_done());
     }
@@ -249,10 +257,23 @@ mod tests {
     #[tokio::test]
     async fn the_last_frame_of_wrong_content_never_leaves() {
         let content = vec![7; 300_000];
-        let (bytes, sending) = sent(&content, &sha256(b"other"), 0..300_000).await;
+        let (bytes, sending) = sent(&memory(&content), &sha256(b"other"), 0..300_000).await;
         assert_eq!(bytes, None);
         assert!(!sending.is_done());
         assert!(matches!(sending.take_fault(), Some(SourceFault::Digest { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changed_is_told_from_one_that_was_always_wrong() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"content").unwrap();
+        let source = SourceFile::open(file.path(), &FilePool::new(1)).unwrap();
+        std::fs::write(file.path(), b"other content").unwrap();
+        let (blob, digest) = (Blob::Range(FileRange::whole(source)), sha256(b"content"));
+        let (bytes, sending) = sent(&blob, &digest, 0..7).await;
+        assert_eq!(bytes, None);
+        let fault = sending.take_fault();
+        assert!(matches!(fault, Some(SourceFault::Content(ContentError::Changed { .. }))), "{fault:?}");
     }
 
     #[test]
