@@ -1,7 +1,8 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -23,6 +24,9 @@ use crate::port::{NetworkFault, Origin, RegistryError, Scheme, Stored, Upload};
 const REDIRECTS: u8 = 5;
 /// A run that ends lets go of its sessions, but does not wait for long.
 const CLOSING: Duration = Duration::from_secs(1);
+
+/// Bytes of a body whose size nobody minds: a 413 for it means something else.
+const SMALL: u64 = 1024 * 1024;
 
 /// An upload with what all of its requests share.
 struct Journey<'a> {
@@ -100,7 +104,8 @@ impl RegistryClient {
             events: &self.courier.events,
         };
         let form = if self.dialect() == Dialect::Gitea { Form::Gitea } else { Form::Spec };
-        let size = Size { blob: blob.len(), chunk: self.chunk, limit: self.body_limit };
+        let size =
+            Size { blob: blob.len(), chunk: self.chunk, limit: self.body_limit.load(Ordering::Relaxed) };
         let mut machine = Machine::new(form, size, self.courier.policy);
         let (mut event, mut hopeless) = (Event::Begin, None);
         loop {
@@ -143,6 +148,10 @@ impl RegistryClient {
             && let Some(spent) = self.courier.gone(kind)
         {
             return Err(self.courier.exhausted(subject, spent, reason, status));
+        }
+        let refused = sent.as_ref().is_ok_and(|answer| answer.status == StatusCode::PAYLOAD_TOO_LARGE);
+        if refused && call.content.len() > SMALL {
+            self.body_limit.fetch_min(call.content.len() - 1, Ordering::Relaxed);
         }
         match sent {
             Ok(answer) => self.reply(&answer, action, &path, journey).map(Event::Answered),

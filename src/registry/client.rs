@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -57,7 +58,8 @@ pub struct RegistryClient {
     pub(super) login: Login,
     pub(super) cancel: CancellationToken,
     pub(super) chunk: Option<u64>,
-    pub(super) body_limit: Option<u64>,
+    /// Bytes of the largest body that may go through: as it was told, or below the smallest that was refused.
+    pub(super) body_limit: AtomicU64,
     dialect: OnceLock<Dialect>,
     tls: Tls,
     /// One manifest at a time for each repository: Gitea before 1.25 has no lock of its own.
@@ -100,7 +102,7 @@ impl RegistryClient {
             login: Login::new(options.keychain, gate),
             cancel: options.cancel,
             chunk: options.chunk,
-            body_limit: options.body_limit,
+            body_limit: AtomicU64::new(options.body_limit.unwrap_or(u64::MAX)),
             dialect,
             tls,
             putting: Mutex::default(),

@@ -42,6 +42,17 @@ pub(super) enum Content<'a> {
     Part(Part<'a>),
 }
 
+impl Content<'_> {
+    /// In bytes.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Part(part) => part.range.end - part.range.start,
+        }
+    }
+}
+
 /// Why there is no whole answer.
 #[derive(Debug)]
 pub(super) enum Fault {

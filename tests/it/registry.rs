@@ -665,3 +665,14 @@ async fn a_manifest_and_the_questions_about_it_have_one_budget() {
     let lines = registry.lines();
     assert_eq!(lines.iter().filter(|line| line.ends_with("500")).count(), 4, "{lines:#?}");
 }
+
+#[tokio::test]
+async fn a_body_limit_is_learned_once_for_all_blobs() {
+    let registry = Registry::distribution().body_limit(4 << 20).start();
+    let client = Setting::anonymous(&registry).client();
+    client.upload("web", &content(20 << 20)).await.unwrap();
+    registry.clear_log();
+    client.upload("web", &content(19 << 20)).await.unwrap();
+    assert!(registry.lines().iter().all(|line| !line.ends_with("413")), "{:#?}", registry.lines());
+    registry.assert_orderly();
+}

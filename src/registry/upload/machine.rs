@@ -27,8 +27,8 @@ pub(in crate::registry) struct Size {
     pub(in crate::registry) blob: u64,
     /// What the user wants a chunk to be.
     pub(in crate::registry) chunk: Option<u64>,
-    /// The largest body that the way to the registry takes.
-    pub(in crate::registry) limit: Option<u64>,
+    /// The largest body that the way to the registry takes, as far as it is known.
+    pub(in crate::registry) limit: u64,
 }
 
 /// How the bytes go.
@@ -107,14 +107,13 @@ pub(in crate::registry) struct Machine {
 
 impl Machine {
     pub(in crate::registry) fn new(form: Form, size: Size, policy: Policy) -> Self {
-        let fits = size.limit.is_none_or(|limit| size.blob <= limit);
+        let fits = size.blob <= size.limit;
         let route = match form {
             Form::Gitea if size.blob <= SINGLE && fits => Route::Single,
             Form::Spec if fits => Route::Patches(Numbering::Streamed),
             Form::Gitea | Form::Spec => Route::Patches(Numbering::Numbered),
         };
-        let half = size.limit.map_or(u64::MAX, |limit| limit / 2);
-        let chunk = size.chunk.unwrap_or_else(|| CHUNK.max(size.blob / 256).min(half)).max(1);
+        let chunk = size.chunk.unwrap_or_else(|| CHUNK.max(size.blob / 256).min(size.limit / 2)).max(1);
         Self {
             state: State::Fresh,
             route: if size.chunk.is_some() && route != Route::Single {

@@ -5,6 +5,9 @@ use super::reply::{Action, Broken, BrokenKind, Carried, Failure, Numbering, Repl
 use crate::port::{Refusal, Stored};
 use crate::registry::retry::{Passing, Spent};
 
+/// What is tried first after a body of any size was too large.
+const LARGE_CHUNK: u64 = 512 * 1024 * 1024;
+
 /// What is done about faults and refusals.
 impl Machine {
     pub(super) fn end(failure: Failure) -> Action {
@@ -176,7 +179,7 @@ impl Machine {
         if refused <= self.least {
             return self.leave(reply.refused());
         }
-        self.chunk = (refused / 2).max(self.least);
+        self.chunk = (refused / 2).min(LARGE_CHUNK).max(self.least);
         self.route = Route::Patches(Numbering::Numbered);
         self.advance()
     }

@@ -10,7 +10,7 @@ use crate::registry::retry::{Passing, Policy};
 const MIB: u64 = 1024 * 1024;
 
 fn machine(form: Form, blob: u64) -> Machine {
-    Machine::new(form, Size { blob, chunk: None, limit: None }, Policy::default())
+    Machine::new(form, Size { blob, chunk: None, limit: u64::MAX }, Policy::default())
 }
 
 fn answered(status: u16) -> Event {
@@ -187,7 +187,7 @@ fn a_single_request_that_a_proxy_gave_up_may_still_be_stored() {
 #[test]
 fn what_is_given_up_leaves_no_session() {
     let policy = Policy { retries: 0, ..Policy::default() };
-    let size = Size { blob: 40 * MIB, chunk: None, limit: None };
+    let size = Size { blob: 40 * MIB, chunk: None, limit: u64::MAX };
     let mut machine = Machine::new(Form::Gitea, size, policy);
     machine.next(Event::Begin);
     machine.next(with_session(202, None));
