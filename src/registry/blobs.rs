@@ -10,9 +10,10 @@ use url::Url;
 use super::answer::Answer;
 use super::body::{Checked, Part};
 use super::client::{Dialect, RegistryClient, faults, refused};
-use super::courier::{HostPause, Pause, Setback, passing};
+use super::courier::{Pause, Setback, error, passing};
 use super::location::Session;
 use super::request::{Mount, Scope, blob_path, call, open_path, session_path, upload};
+use super::retry::Passing;
 use super::transport::{Call, Content, Fault};
 use super::upload::{
     Action, Broken, BrokenKind, Carried, Event, Failure, Form, Machine, Numbering, Reply, Size,
@@ -113,7 +114,7 @@ impl RegistryClient {
                 Action::End(end) => return end.map_err(|end| self.failed(end, &journey, hopeless)),
                 Action::Wait { wait, reason, attempt, host } => {
                     meter.count_retry();
-                    let host = if host { HostPause::Yes } else { HostPause::No };
+                    let host = host.then_some(&self.courier.origin);
                     let pause = Pause { subject: &journey.subject, reason: &reason, wait, attempt, host };
                     match self.courier.wait(pause, cancel).await {
                         Ok(()) => Event::Waited,
@@ -144,10 +145,11 @@ impl RegistryClient {
             Err(RegistryError::Cancelled) => return Ok(Event::Cancelled),
             sent => sent?,
         };
-        if let Some(Setback { kind, reason, status }) = Setback::of(sent.as_ref())
-            && let Some(spent) = self.courier.gone(kind)
+        let origin = &self.courier.origin;
+        if let Some(setback) = Setback::of(origin, sent.as_ref())
+            && let Some(spent) = self.courier.in_vain(&setback)
         {
-            return Err(self.courier.exhausted(subject, spent, reason, status));
+            return Err(self.courier.exhausted(subject, setback, spent));
         }
         let refused = sent.as_ref().is_ok_and(|answer| answer.status == StatusCode::PAYLOAD_TOO_LARGE);
         if refused && call.content.len() > SMALL {
@@ -157,7 +159,7 @@ impl RegistryClient {
             Ok(answer) => self.reply(&answer, action, &path, journey).map(Event::Answered),
             Err(Fault::Cancelled) => Ok(Event::Cancelled),
             Err(Fault::Network(fault)) if passing(&fault).is_some() => Ok(Event::Broken(broken(&fault))),
-            Err(fault) => Err(self.courier.error(subject, fault)),
+            Err(fault) => Err(error(origin, subject, fault)),
         }
     }
 
@@ -187,7 +189,8 @@ impl RegistryClient {
                 RegistryError::Refused { refusal, status, subject, message }
             }
             Failure::Exhausted { spent, last, status } => {
-                self.courier.exhausted(&subject, spent, last, status)
+                let (to, kind) = (&self.courier.origin, Passing::Fault);
+                self.courier.exhausted(&subject, Setback { to, kind, reason: last, status }, spent)
             }
             Failure::Cancelled => RegistryError::Cancelled,
             Failure::Hopeless => hopeless.unwrap_or(RegistryError::Cancelled),

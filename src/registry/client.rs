@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
 use super::connect::Dialer;
-use super::courier::{Courier, Setback};
+use super::courier::{Courier, Setback, error};
 use super::login::{Login, Refused, Renewed};
 use super::proxy::Proxies;
 use super::realm::{Gate, Realms, TrustedRealm};
@@ -184,10 +184,10 @@ impl RegistryClient {
     ) -> Result<Answer, RegistryError> {
         loop {
             let sent = faults(self.attempt(call, scope, &self.cancel).await)?;
-            let Some(setback) = Setback::of(sent.as_ref()) else {
-                return sent.map_err(|fault| self.courier.error(subject, fault));
+            let Some(setback) = Setback::of(&self.courier.origin, sent.as_ref()) else {
+                return sent.map_err(|fault| error(&self.courier.origin, subject, fault));
             };
-            self.courier.sit_through(budget, subject, &setback, &self.cancel).await?;
+            self.courier.sit_through(budget, subject, setback, &self.cancel).await?;
         }
     }
 

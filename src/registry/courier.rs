@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::Answer;
 use super::body::SourceFault;
 use super::connect::Dialer;
+use super::hosts::Hosts;
 use super::retry::{Budget, Passing, Policy, Spent, with_jitter};
 use super::tls::{Tls, Trust, TrustError};
 use super::transport::{Call, Fault, Transport};
@@ -29,10 +29,7 @@ pub(super) struct Courier {
     /// Hosts that are not the registry are checked by the system's roots, whatever the registry's trust.
     stranger_tls: OnceLock<Result<Tls, TrustError>>,
     strangers: Mutex<HashMap<Origin, Arc<Transport>>>,
-    paused_until: Mutex<Option<Instant>>,
-    /// The registry was away for longer than anybody waits, and has not been seen since. Who asks then
-    /// does not wait as long again.
-    is_gone: AtomicBool,
+    hosts: Hosts,
 }
 
 impl Courier {
@@ -45,8 +42,7 @@ impl Courier {
             own_dialer: dialer,
             stranger_tls: OnceLock::new(),
             strangers: Mutex::default(),
-            paused_until: Mutex::default(),
-            is_gone: AtomicBool::new(false),
+            hosts: Hosts::default(),
         }
     }
 
@@ -57,17 +53,16 @@ impl Courier {
         call: &Call<'_>,
         cancel: &CancellationToken,
     ) -> Result<Answer, Fault> {
-        self.sit_out(cancel).await?;
+        self.sit_out(to, cancel).await?;
         let began = Instant::now();
         let sent = if *to == self.origin {
-            let sent = self.own.send(call, cancel).await;
-            if sent.as_ref().is_ok_and(|answer| answer.passing() != Some(Passing::Outage)) {
-                self.is_gone.store(false, Ordering::Relaxed);
-            }
-            sent
+            self.own.send(call, cancel).await
         } else {
             self.stranger(to)?.send(call, cancel).await
         };
+        if sent.as_ref().is_ok_and(|answer| answer.passing() != Some(Passing::Outage)) {
+            self.hosts.find(to);
+        }
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let url = format!("{to}{}", redacted(call.path));
         match &sent {
@@ -82,13 +77,15 @@ impl Courier {
         sent
     }
 
-    async fn sit_out(&self, cancel: &CancellationToken) -> Result<(), Fault> {
-        let until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(until) = until.filter(|until| *until > Instant::now()) else { return Ok(()) };
-        tokio::select! {
-            () = sleep_until(until.into()) => Ok(()),
-            () = cancel.cancelled() => Err(Fault::Cancelled),
+    /// Others may lengthen the pause meanwhile.
+    async fn sit_out(&self, to: &Origin, cancel: &CancellationToken) -> Result<(), Fault> {
+        while let Some(until) = self.hosts.paused_until(to).filter(|until| *until > Instant::now()) {
+            tokio::select! {
+                () = sleep_until(until.into()) => {}
+                () = cancel.cancelled() => return Err(Fault::Cancelled),
+            }
         }
+        Ok(())
     }
 
     fn stranger(&self, origin: &Origin) -> Result<Arc<Transport>, Fault> {
@@ -120,10 +117,10 @@ impl Courier {
         let mut budget = self.policy.budget();
         loop {
             let sent = self.once(to, call, cancel).await;
-            let Some(setback) = Setback::of(sent.as_ref()) else {
-                return sent.map_err(|fault| self.error(subject, fault));
+            let Some(setback) = Setback::of(to, sent.as_ref()) else {
+                return sent.map_err(|fault| error(to, subject, fault));
             };
-            self.sit_through(&mut budget, subject, &setback, cancel).await?;
+            self.sit_through(&mut budget, subject, setback, cancel).await?;
         }
     }
 
@@ -132,41 +129,36 @@ impl Courier {
         &self,
         budget: &mut Budget,
         subject: &str,
-        setback: &Setback,
+        setback: Setback<'_>,
         cancel: &CancellationToken,
     ) -> Result<(), RegistryError> {
-        let Setback { kind, reason, status } = setback;
-        if let Some(spent) = self.gone(*kind) {
-            return Err(self.exhausted(subject, spent, reason.clone(), *status));
-        }
-        match budget.failed(*kind) {
+        let spent = match self.in_vain(&setback) {
+            Some(spent) => Err(spent),
+            None => budget.failed(setback.kind),
+        };
+        match spent {
             Ok(wait) => {
-                let attempt = budget.failures();
-                let pause = Pause { subject, reason, wait, attempt, host: (*kind).into() };
+                let host = matches!(setback.kind, Passing::Asked(_)).then_some(setback.to);
+                let pause =
+                    Pause { subject, reason: &setback.reason, wait, attempt: budget.failures(), host };
                 self.wait(pause, cancel).await
             }
-            Err(spent) => Err(self.exhausted(subject, spent, reason.clone(), *status)),
+            Err(spent) => Err(self.exhausted(subject, setback, spent)),
         }
     }
 
-    /// Whether an outage is one that somebody has waited out in vain.
-    pub(super) fn gone(&self, kind: Passing) -> Option<Spent> {
-        (kind == Passing::Outage && self.is_gone.load(Ordering::Relaxed)).then_some(Spent::Away(1))
+    /// Whether the host is away, and somebody has waited for it as long as the policy says.
+    pub(super) fn in_vain(&self, setback: &Setback<'_>) -> Option<Spent> {
+        (setback.kind == Passing::Outage && self.hosts.is_lost(setback.to)).then_some(Spent::Away(1))
     }
 
-    /// What is left when the budget is spent on answers or broken connections.
-    pub(super) fn exhausted(
-        &self,
-        subject: &str,
-        spent: Spent,
-        last: String,
-        status: Option<u16>,
-    ) -> RegistryError {
+    /// What is left when the budget is spent.
+    pub(super) fn exhausted(&self, subject: &str, setback: Setback<'_>, spent: Spent) -> RegistryError {
         if matches!(spent, Spent::Away(_)) {
-            self.is_gone.store(true, Ordering::Relaxed);
+            self.hosts.lose(setback.to);
         }
-        let (subject, attempts, last) = (subject.to_owned(), spent.attempts(), spent.told(last));
-        RegistryError::Exhausted { subject, attempts, last, status }
+        let (subject, last) = (subject.to_owned(), spent.told(setback.reason));
+        RegistryError::Exhausted { subject, attempts: spent.attempts(), last, status: setback.status }
     }
 
     /// Waits before another attempt, and says why. A wait that the host named holds for all its requests.
@@ -176,11 +168,9 @@ impl Courier {
         cancel: &CancellationToken,
     ) -> Result<(), RegistryError> {
         let Pause { subject, reason, wait, attempt, host } = pause;
-        let wait = if host == HostPause::Yes { wait } else { with_jitter(wait) };
-        if host == HostPause::Yes {
-            let until = Instant::now() + wait;
-            let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-            *paused = Some(paused.map_or(until, |before| before.max(until)));
+        let wait = if host.is_some() { wait } else { with_jitter(wait) };
+        if let Some(host) = host {
+            self.hosts.pause(host, Instant::now() + wait);
         }
         let (subject, reason) = (subject.to_owned(), reason.to_owned());
         self.events.emit(Event::Retrying { subject, reason, wait, attempt });
@@ -189,59 +179,47 @@ impl Courier {
             () = cancel.cancelled() => Err(RegistryError::Cancelled),
         }
     }
+}
 
-    /// What a fault means for a request, where it does not pass.
-    pub(super) fn error(&self, subject: &str, fault: Fault) -> RegistryError {
-        match fault {
-            Fault::Cancelled => RegistryError::Cancelled,
-            Fault::Network(source) => RegistryError::Network { origin: self.origin.clone(), source },
-            Fault::Source(SourceFault::Digest { expected, found }) => {
-                RegistryError::SourceDigest { expected, found }
-            }
-            Fault::Source(SourceFault::Content(source)) => {
-                RegistryError::Content { subject: subject.to_owned(), source }
-            }
+/// What a fault means for a request, where it does not pass.
+pub(super) fn error(to: &Origin, subject: &str, fault: Fault) -> RegistryError {
+    match fault {
+        Fault::Cancelled => RegistryError::Cancelled,
+        Fault::Network(source) => RegistryError::Network { origin: to.clone(), source },
+        Fault::Source(SourceFault::Digest { expected, found }) => {
+            RegistryError::SourceDigest { expected, found }
+        }
+        Fault::Source(SourceFault::Content(source)) => {
+            RegistryError::Content { subject: subject.to_owned(), source }
         }
     }
 }
 
 /// A fault or an answer that may pass.
 #[derive(Debug)]
-pub(super) struct Setback {
+pub(super) struct Setback<'a> {
+    pub(super) to: &'a Origin,
     pub(super) kind: Passing,
     pub(super) reason: String,
     pub(super) status: Option<u16>,
 }
 
-impl Setback {
+impl<'a> Setback<'a> {
     /// `None` for what is final.
-    pub(super) fn of(sent: Result<&Answer, &Fault>) -> Option<Self> {
+    pub(super) fn of(to: &'a Origin, sent: Result<&Answer, &Fault>) -> Option<Self> {
         match sent {
             Ok(answer) => {
-                let status = answer.status.as_u16();
+                let (kind, status) = (answer.passing()?, answer.status.as_u16());
                 let said = answer.said();
                 let colon = if said.is_empty() { "" } else { ": " };
                 let reason = format!("registry answered {status}{colon}{said}");
-                Some(Self { kind: answer.passing()?, reason, status: Some(status) })
+                Some(Self { to, kind, reason, status: Some(status) })
             }
             Err(Fault::Network(fault)) => {
-                Some(Self { kind: passing(fault)?, reason: fault.to_string(), status: None })
+                Some(Self { to, kind: passing(fault)?, reason: fault.to_string(), status: None })
             }
             Err(Fault::Cancelled | Fault::Source(_)) => None,
         }
-    }
-}
-
-/// Whether the whole host is left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HostPause {
-    Yes,
-    No,
-}
-
-impl From<Passing> for HostPause {
-    fn from(kind: Passing) -> Self {
-        if matches!(kind, Passing::Asked(_)) { Self::Yes } else { Self::No }
     }
 }
 
@@ -252,7 +230,8 @@ pub(super) struct Pause<'a> {
     pub(super) reason: &'a str,
     pub(super) wait: Duration,
     pub(super) attempt: u32,
-    pub(super) host: HostPause,
+    /// Who named the wait, and means all requests.
+    pub(super) host: Option<&'a Origin>,
 }
 
 /// Whether what broke may be whole again the next time.

@@ -2,7 +2,7 @@ use http::{HeaderValue, Method, header};
 
 use super::answer::Answer;
 use super::client::{RegistryClient, faults, refused};
-use super::courier::Setback;
+use super::courier::{Setback, error};
 use super::referrers::OCI_SUBJECT;
 use super::request::{Scope, call, manifest_path, reading_manifest};
 use super::retry::Budget;
@@ -80,13 +80,13 @@ impl RegistryClient {
                 }
                 sent => sent,
             };
-            let Some(setback) = Setback::of(sent.as_ref()) else {
+            let Some(setback) = Setback::of(&self.courier.origin, sent.as_ref()) else {
                 return match sent {
                     Ok(answer) => Err(refused(&answer, &subject)),
-                    Err(fault) => Err(self.courier.error(&subject, fault)),
+                    Err(fault) => Err(error(&self.courier.origin, &subject, fault)),
                 };
             };
-            self.courier.sit_through(&mut budget, &subject, &setback, &self.cancel).await?;
+            self.courier.sit_through(&mut budget, &subject, setback, &self.cancel).await?;
             if manifest.subject().is_some() {
                 continue;
             }

@@ -14,6 +14,7 @@ mod client;
 mod connect;
 mod courier;
 mod exchange;
+mod hosts;
 mod location;
 mod login;
 mod manifests;
