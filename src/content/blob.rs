@@ -103,6 +103,7 @@ impl Blob {
         match self {
             Self::Range(range) => range.source().check_unchanged(),
             Self::Memory(_) => Ok(()),
+            Self::Deferred(part) => part.blob()?.check_unchanged(),
         }
     }
 
