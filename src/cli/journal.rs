@@ -37,7 +37,7 @@ impl Journal {
             }
             Event::BlobFailed { digest } => {
                 self.end(digest);
-                debug!(layer = %digest, "layer failed");
+                debug!(layer = %digest, "layer given up");
             }
             Event::PackFinished { diff_id, digest, size } => {
                 self.end(diff_id);

@@ -114,9 +114,6 @@ pub(super) enum Notice {
     Warning(String),
 }
 
-const INSECURE: &str = "--insecure: the registry's certificate is not checked, so that whoever is in between can \
-                        read the login; --ca-file checks it";
-
 /// What settings are made from, beside the arguments.
 pub(super) struct Surroundings<'a> {
     pub(super) environment: &'a Environment,
@@ -134,9 +131,6 @@ impl Settings {
         let mut notices = Vec::new();
         let search = search(&args.sources, args.search, around, &mut notices)?;
         let (place, tls) = place::of(args.registry.registry, args.tls, environment)?;
-        if tls == Tls::Insecure {
-            notices.push(Notice::Warning(INSECURE.to_owned()));
-        }
         let names = names(args.names);
         check_one_owner(&place, &names)?;
         if args.login.password_stdin && search.sources.contains(&Spec::Stdin) {

@@ -1,5 +1,6 @@
 //! Values of flags: each is parsed once, where it was typed, with a sentence for what is wrong.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -39,6 +40,14 @@ pub(super) struct RegistryAddress {
     pub(super) authority: String,
     /// What images go below, in the place of an owner.
     pub(super) path: Option<Repository>,
+}
+
+/// Without the scheme, which other flags say again.
+impl fmt::Display for RegistryAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.authority)?;
+        self.path.as_ref().map_or(Ok(()), |path| write!(f, "/{path}"))
+    }
 }
 
 impl RegistryAddress {

@@ -12,7 +12,7 @@ mod sources;
 mod trust;
 
 use super::environment::Environment;
-use super::facts::{AuthFacts, ClusterFacts, Facts, RegistryFacts};
+use super::facts::{AuthFacts, ClusterFacts, Facts, RegistryFacts, TlsFacts};
 use super::failure::{Fault, LocalError};
 use super::settings::{Cache, Search, Settings, Tls};
 use crate::cache::{CacheFolder, NoCache};
@@ -34,6 +34,18 @@ pub(super) struct Connected {
     pub(super) facts: Facts,
 }
 
+/// Why there is nothing to run with, and what is known of the registry all the same.
+pub(super) struct Unconnected {
+    pub(super) fault: Fault,
+    pub(super) facts: Option<Facts>,
+}
+
+impl From<Fault> for Unconnected {
+    fn from(fault: Fault) -> Self {
+        Self { fault, facts: None }
+    }
+}
+
 /// What every part of connecting sees.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
@@ -47,21 +59,34 @@ pub(super) struct Around<'a> {
 /// # Errors
 /// When no registry is known, a source of credentials that was chosen is broken, or the registry does
 /// not say what it is.
-pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<Connected, Fault> {
+pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<Connected, Unconnected> {
     let target = place::find(settings, around.events).await?;
     let trust = trust::of(settings, &target)?;
     let login = login::find(settings, &target, around).await?;
-    let client = Arc::new(RegistryClient::new(options(settings, &target, &trust, (&login, around)))?);
+    let facts = facts(&target, trust.facts, &login);
+    match joined(settings, &target, &trust, (&login, around)).await {
+        Ok((job, world)) => Ok(Connected { job, world, facts }),
+        Err(fault) => Err(Unconnected { fault, facts: Some(facts) }),
+    }
+}
+
+async fn joined(
+    settings: &Settings,
+    target: &Target,
+    trust: &trust::Chosen,
+    (login, around): (&login::Found, Around<'_>),
+) -> Result<(Job, World), Fault> {
+    let client = Arc::new(RegistryClient::new(options(settings, target, trust, (login, around)))?);
     let dialect = match (settings.tls == Tls::Insecure, target.cluster()) {
         (true, _) => {
             let dialect = client.ask_dialect().await?;
-            warn_of_insecure(&client, &target, around.events);
+            warn_of_insecure(&client, target, around.events);
             dialect
         }
         (false, Some(_)) => Dialect::Gitea,
         (false, None) => client.ask_dialect().await?,
     };
-    let job = job(settings, &target, naming(settings, &target, (&login, dialect))?);
+    let job = job(settings, target, naming(settings, target, (login, dialect))?);
     let spools = spools(settings.transfer.tmp_dir.as_ref(), around.environment);
     let index = index(settings.transfer.cache, around.environment);
     let told = Told {
@@ -78,7 +103,11 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
         writer: client,
         spools,
     };
-    let facts = Facts {
+    Ok((job, world))
+}
+
+fn facts(target: &Target, tls: TlsFacts, login: &login::Found) -> Facts {
+    Facts {
         cluster: target
             .asked
             .as_ref()
@@ -86,13 +115,12 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
         registry: RegistryFacts {
             host: target.origin.in_references(),
             address: None,
-            tls: trust.facts,
+            tls,
             source: target.named_by.clone(),
             body_limit: target.cluster().and_then(|cluster| cluster.body_limit),
         },
-        auth: AuthFacts { source: login.source, username: login.username },
-    };
-    Ok(Connected { job, world, facts })
+        auth: AuthFacts { source: login.source.clone(), username: login.username.clone() },
+    }
 }
 
 fn options(
@@ -145,7 +173,7 @@ fn options(
 fn warn_of_insecure(client: &RegistryClient, target: &Target, events: &Events) {
     let shown = client.fingerprint().map(|fingerprint| format!(" (SHA-256 {fingerprint})"));
     events.warn(format!(
-        "the certificate of {} is not checked{}: whoever answers there gets the images and the login",
+        "the certificate of {} is not checked{}: whoever answers there gets the images and the login; --ca-file checks it",
         target.origin.authority(),
         shown.unwrap_or_default()
     ));

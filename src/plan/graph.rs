@@ -20,6 +20,8 @@ pub(super) struct Graph {
     blobs: HashMap<(Repository, Digest), StepId>,
     packed_blobs: HashMap<(Repository, StepId), StepId>,
     manifests: HashMap<(Repository, Digest), StepId>,
+    /// By the digest of the configuration: their own is known when they are packed.
+    composed: HashMap<(Repository, Digest), StepId>,
     presence: HashMap<(Repository, Digest), Presence>,
 }
 
@@ -42,6 +44,7 @@ impl Graph {
             blobs: HashMap::new(),
             packed_blobs: HashMap::new(),
             manifests: HashMap::new(),
+            composed: HashMap::new(),
             presence,
         }
     }
@@ -163,9 +166,16 @@ impl Graph {
             needs.push(step);
             slots.push(slot);
         }
+        // The configuration names its layers, so that images of one configuration are one manifest.
+        let key = (repository.clone(), config_descriptor.digest().clone());
+        if let Some(step) = self.composed.get(&key) {
+            return *step;
+        }
         let form = ManifestForm::Compose { config: Box::new(config_descriptor), layers: slots };
         let current = tally.current.clone();
-        self.push_step(needs, Action::Manifest { repository: repository.clone(), form, current })
+        let step = self.push_step(needs, Action::Manifest { repository: repository.clone(), form, current });
+        self.composed.insert(key, step);
+        step
     }
 
     fn layer(&mut self, repository: &Repository, layer: &Layer) -> (StepId, LayerSlot) {

@@ -107,7 +107,8 @@ impl RegistryClient {
         let form = if self.dialect() == Dialect::Gitea { Form::Gitea } else { Form::Spec };
         let size =
             Size { blob: blob.len(), chunk: self.chunk, limit: self.body_limit.load(Ordering::Relaxed) };
-        let mut machine = Machine::new(form, size, self.courier.policy);
+        let machine = Machine::new(form, size, self.courier.policy);
+        let mut machine = if mount_from.is_some() { machine.mounting() } else { machine };
         let (mut event, mut hopeless) = (Event::Begin, None);
         loop {
             event = match machine.next(event) {
@@ -299,5 +300,5 @@ fn broken(fault: &NetworkFault) -> Broken {
         NetworkFault::Silent { .. } => BrokenKind::Silent,
         _ => BrokenKind::Cut,
     };
-    Broken { kind, reason: fault.to_string() }
+    Broken { kind, reason: fault.to_string(), status: None }
 }

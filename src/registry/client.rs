@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
 use super::connect::Dialer;
-use super::courier::{Courier, Setback, error};
+use super::courier::{Courier, Setback, error, given_up};
 use super::login::{Login, Refused, Renewed};
 use super::proxy::Proxies;
 use super::realm::{Gate, Realms, TrustedRealm};
@@ -187,7 +187,8 @@ impl RegistryClient {
             let Some(setback) = Setback::of(&self.courier.origin, sent.as_ref()) else {
                 return sent.map_err(|fault| error(&self.courier.origin, subject, fault));
             };
-            self.courier.sit_through(budget, subject, setback, &self.cancel).await?;
+            let waited = self.courier.sit_through(budget, subject, setback, &self.cancel).await;
+            waited.map_err(|spent| given_up(spent, &self.courier.origin, sent))?;
         }
     }
 

@@ -1,11 +1,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{CertificateError, Error as TlsError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::proxy::{Proxies, tunnel};
 use super::resolve::Resolver;
-use super::tls::Tls;
+use super::tls::{Tls, is_ca_as_end_entity};
 use super::wire::{Line, Wire};
 use crate::port::{NetworkFault, Origin, Scheme};
 
@@ -86,13 +86,45 @@ impl Dialer {
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. } => {
-                NetworkFault::Expired { reason: invalid.to_string() }
+                NetworkFault::Expired { reason: validity(invalid) }
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                NetworkFault::WrongName { reason: invalid.to_string() }
+                NetworkFault::WrongName { reason: names(invalid) }
             }
-            _ => NetworkFault::Untrusted { reason: invalid.to_string(), fingerprint: self.tls.fingerprint() },
+            _ => NetworkFault::Untrusted { reason: distrust(cause), fingerprint: self.tls.fingerprint() },
         }
+    }
+}
+
+fn validity(error: &CertificateError) -> String {
+    let date = |time: &UnixTime| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs()));
+    match error {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("it was valid until {}", date(not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("it is valid from {}", date(not_before))
+        }
+        error => error.to_string(),
+    }
+}
+
+/// Each name is presented as `DnsName("name")`.
+fn names(error: &CertificateError) -> String {
+    let CertificateError::NotValidForNameContext { presented, .. } = error else { return error.to_string() };
+    let names: Vec<&str> = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
+    format!("it is for {}", names.join(", "))
+}
+
+fn distrust(error: &TlsError) -> String {
+    match error {
+        TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "nobody who is trusted has signed it".to_owned()
+        }
+        error if is_ca_as_end_entity(error) => {
+            "it has signed itself, and is not one of those that are trusted".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 

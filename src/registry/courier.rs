@@ -55,26 +55,26 @@ impl Courier {
     ) -> Result<Answer, Fault> {
         self.sit_out(to, cancel).await?;
         let began = Instant::now();
-        let sent = if *to == self.origin {
+        let ended = if *to == self.origin {
             self.own.send(call, cancel).await
         } else {
             self.stranger(to)?.send(call, cancel).await
         };
-        if sent.as_ref().is_ok_and(|answer| answer.passing() != Some(Passing::Outage)) {
+        if ended.as_ref().is_ok_and(|answer| answer.passing() != Some(Passing::Outage)) {
             self.hosts.find(to);
         }
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let url = format!("{to}{}", redacted(call.path));
-        match &sent {
+        let (url, sent) = (format!("{to}{}", redacted(call.path)), call.content.len());
+        match &ended {
             Ok(answer) => {
-                tracing::debug!(method = %call.method, %url, status = answer.status.as_u16(), bytes = answer.body.len(), ms, "request");
+                tracing::debug!(method = %call.method, %url, status = answer.status.as_u16(), sent, received = answer.body.len(), ms, "request");
             }
             Err(Fault::Network(fault)) => {
                 tracing::debug!(method = %call.method, %url, %fault, ms, "request failed");
             }
             Err(_) => tracing::debug!(method = %call.method, %url, ms, "request given up"),
         }
-        sent
+        ended
     }
 
     /// Others may lengthen the pause meanwhile.
@@ -120,7 +120,8 @@ impl Courier {
             let Some(setback) = Setback::of(to, sent.as_ref()) else {
                 return sent.map_err(|fault| error(to, subject, fault));
             };
-            self.sit_through(&mut budget, subject, setback, cancel).await?;
+            let waited = self.sit_through(&mut budget, subject, setback, cancel).await;
+            waited.map_err(|spent| given_up(spent, to, sent))?;
         }
     }
 
@@ -249,6 +250,16 @@ pub(super) fn passing(fault: &NetworkFault) -> Option<Passing> {
         | NetworkFault::WrongName { .. }
         | NetworkFault::Answer { .. }
         | NetworkFault::Proxy { .. } => None,
+    }
+}
+
+/// Where nothing ever answered, what broke says more than how often it did.
+pub(super) fn given_up(error: RegistryError, to: &Origin, last: Result<Answer, Fault>) -> RegistryError {
+    match (error, last) {
+        (RegistryError::Exhausted { .. }, Err(Fault::Network(source))) => {
+            RegistryError::Network { origin: to.clone(), source }
+        }
+        (error, _) => error,
     }
 }
 

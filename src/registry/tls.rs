@@ -167,7 +167,7 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// rustls has no variant of its own for it: it is `WebPKI`'s error in a wrapper.
-fn is_ca_as_end_entity(error: &rustls::Error) -> bool {
+pub(super) fn is_ca_as_end_entity(error: &rustls::Error) -> bool {
     let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error else {
         return false;
     };

@@ -48,7 +48,7 @@ impl Content<'_> {
         match self {
             Self::Nothing => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Part(part) => part.range.end - part.range.start,
+            Self::Part(part) => part.range.end.saturating_sub(part.range.start),
         }
     }
 }
@@ -257,7 +257,8 @@ fn closed(error: &hyper::Error) -> NetworkFault {
         reason = inner.to_string();
         cause = inner.source();
     }
-    NetworkFault::Closed { reason }
+    // Bytes that are no HTTP come from something else than a registry, and will the next time.
+    if error.is_parse() { NetworkFault::Answer { reason } } else { NetworkFault::Closed { reason } }
 }
 
 /// Notices that nothing happens any more.

@@ -20,6 +20,7 @@ use crate::report::{PushReport, Verdict};
 /// Pushes, or shows the plan.
 pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
     let words = shown(&args.sources.words);
+    let command = same_place(&args, start.called.name());
     let view = View::of(args.view, &start.environment, start.stderr);
     let ink = Ink::new(view.colour);
     let around =
@@ -33,11 +34,24 @@ pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
     match on_runtime(run(&settings, &start.environment, stage, events)) {
         Ok(ran) => {
-            let scene = start.scene(&words);
+            let scene = Scene { command: &command, ..start.scene(&words) };
             let telling = Telling { stop: settings.stop, output: view.output, scene };
             ExitCode::from(conclude(ran, &telling, &mut io::stdout()))
         }
         Err(error) => refused(&Fault::Local(error), &view, &start.scene(&words)),
+    }
+}
+
+/// The command with the flags that say where it goes, so that advice can be pasted.
+fn same_place(args: &PushArgs, name: &str) -> String {
+    let mut command = name.to_owned();
+    if let Some(registry) = &args.registry.registry {
+        command = format!("{command} -r {registry}");
+    }
+    match (args.tls.plain_http, args.tls.insecure) {
+        (true, _) => command + " --plain-http",
+        (_, true) => command + " --insecure",
+        _ => command,
     }
 }
 
@@ -83,7 +97,9 @@ async fn run(settings: &Settings, environment: &Environment, mut stage: Stage, e
     let ran = |screen, facts, ended| Ran { screen, facts, reason: stop.reason(), ended };
     let connected = match connected {
         Some(Ok(connected)) => connected,
-        Some(Err(fault)) => return ran(stage.screen, None, Ended::Fault(fault)),
+        Some(Err(wire::Unconnected { fault, facts })) => {
+            return ran(stage.screen, facts, Ended::Fault(fault));
+        }
         None => return ran(stage.screen, None, Ended::Stopped(PushReport::default())),
     };
     stage.screen.host_is(&connected.facts.registry.host);

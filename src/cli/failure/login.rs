@@ -59,7 +59,7 @@ pub(super) fn keychain(error: &KeychainError, scene: &Scene<'_>) -> Failure {
     match error {
         KeychainError::Read { .. } | KeychainError::Config { .. } => of("DOCKER_CONFIG")
             .say("Mend it, or set DOCKER_CONFIG to another folder, REGISTRY_AUTH_FILE to another file")
-            .run("Or leave it out", scene.with("--auth cluster"))
+            .run("Or send no login", scene.with("--auth none"))
             .run("Or give the login", given),
         KeychainError::HelperMissing { helper } => of("CREDENTIAL_HELPER")
             .say(format!("Install `{helper}`, or take it out of the docker config"))

@@ -42,7 +42,12 @@ fn connection(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) -> Failu
             of("TIMEOUT").run("Wait longer", scene.with("--stall-timeout 2m"))
         }
         NetworkFault::Answer { .. } => {
-            of("NOT_A_REGISTRY").say("Look at the address: something else than a registry may answer there")
+            let failure = of("NOT_A_REGISTRY")
+                .say("Look at the address: something else than a registry may answer there");
+            match scene.facts.map(|facts| facts.registry.tls) {
+                Some(TlsFacts::Plain) => failure.say("If it has TLS, leave out --plain-http"),
+                _ => failure,
+            }
         }
         NetworkFault::Proxy { .. } => {
             of("PROXY").say(format!("Add {} to NO_PROXY if it needs no proxy", origin.host()))

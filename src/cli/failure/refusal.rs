@@ -64,6 +64,15 @@ fn owner_unknown(answer: &Answer<'_>, host: &str, scene: &Scene<'_>) -> Failure 
         .run("Or push below another owner", scene.with("--owner OWNER"))
 }
 
+/// A subject is a repository, with the tag or digest of what was to be written there.
+fn repository_of(subject: &str) -> &str {
+    let name = subject.split_once('@').map_or(subject, |(name, _)| name);
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => name,
+    }
+}
+
 /// A repository's first part.
 fn owner_of(subject: &str) -> &str {
     subject.split_once('/').map_or(subject, |(owner, _)| owner)
@@ -73,7 +82,8 @@ fn denied(answer: &Answer<'_>, host: &str, scene: &Scene<'_>) -> Failure {
     let auth = scene.facts.map(|facts| &facts.auth);
     let user = auth.and_then(|auth| auth.username.as_deref());
     let whose = user.map_or_else(|| "this login".to_owned(), |user| format!("user {user:?}"));
-    let message = format!("{host} does not let {whose} push to `{}` ({})", answer.subject, answer.status);
+    let repository = repository_of(answer.subject);
+    let message = format!("{host} does not let {whose} push to `{repository}` ({})", answer.status);
     let failure = Failure::new(Class::Refused, "DENIED", message).cause(answer.message);
     let own = user.map(str::to_lowercase);
     let token = "Make an access token with the scope write:package: Gitea, Settings, Applications";
@@ -103,7 +113,9 @@ fn denied(answer: &Answer<'_>, host: &str, scene: &Scene<'_>) -> Failure {
 /// Half of the limit leaves room for what else an ingress counts.
 fn too_large(failure: Failure, scene: &Scene<'_>) -> Failure {
     let limit = scene.facts.and_then(|facts| facts.registry.body_limit);
-    let fitting = limit.map_or(64, |limit| (limit / 2 / (1 << 20)).clamp(1, 512));
+    // Without a known limit, pieces down to 1 MiB were tried.
+    let fitting = limit
+        .map_or_else(|| "256KiB".to_owned(), |limit| format!("{}MiB", (limit / 2 / (1 << 20)).clamp(1, 512)));
     let failure = match (limit, scene.cluster()) {
         (Some(limit), Some(_)) => {
             failure.detail(format!("The ingress gitea/my-gitea-custom takes {} a request.", size(limit)))
@@ -111,7 +123,7 @@ fn too_large(failure: Failure, scene: &Scene<'_>) -> Failure {
         (Some(limit), None) => failure.detail(format!("It takes {} a request.", size(limit))),
         (None, _) => failure.detail("A proxy before the registry may have a limit of its own."),
     };
-    let failure = failure.run("Send smaller pieces", scene.with(&format!("--chunk-size {fitting}MiB")));
+    let failure = failure.run("Send smaller pieces", scene.with(&format!("--chunk-size {fitting}")));
     match scene.cluster() {
         Some(_) => failure.run(
             "Or raise the limit",

@@ -31,8 +31,10 @@ fn other(error: &RegistryError, scene: &Scene<'_>) -> Failure {
         RegistryError::ForeignLocation { .. } => of(Class::Network, "LOCATION_FOREIGN")
             .say("Push to the address that the registry calls itself by")
             .say("Behind a proxy: let it pass the Host header on, or set the registry's own URL"),
-        RegistryError::Exhausted { status, .. } => {
-            exhausted(of(Class::Network, "RETRIES_USED_UP"), *status, scene)
+        RegistryError::Exhausted { subject, attempts, last, status } => {
+            let times = if *attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+            let message = format!("gave up on `{subject}` after {times}: {last}");
+            exhausted(Failure::new(Class::Network, "RETRIES_USED_UP", message), *status, scene)
         }
         RegistryError::DigestMismatch { .. } => of(Class::Refused, "DIGEST_MISMATCH")
             .say("Something between here and the registry changes what is sent; look for a proxy"),

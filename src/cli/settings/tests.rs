@@ -183,13 +183,6 @@ fn a_password_among_the_arguments_is_warned_of() {
 }
 
 #[test]
-fn a_certificate_that_is_not_checked_is_warned_of() {
-    let settings = settings("--insecure x");
-    assert_eq!(settings.tls, Tls::Insecure);
-    assert!(matches!(settings.notices.as_slice(), [Notice::Warning(text)] if text.contains("certificate")));
-}
-
-#[test]
 fn plain_http_is_said_outright() {
     let origin = |line: &str| match settings(line).place {
         Place::Given(registry) => registry.origin.to_string(),

@@ -100,6 +100,8 @@ pub(in crate::registry) struct Machine {
     pub(super) budget: Budget,
     pub(super) lost_sessions: u8,
     pub(super) digest_refusals: u8,
+    /// Why it is asked whether the blob is there.
+    pub(super) doubt: Option<Broken>,
     pub(super) polls: u8,
     /// `PATCHes` that may still be sent: a registry that takes a byte at a time is not served for ever.
     patches: u64,
@@ -109,7 +111,11 @@ impl Machine {
     pub(in crate::registry) fn new(form: Form, size: Size, policy: Policy) -> Self {
         let fits = size.blob <= size.limit;
         let route = match form {
-            Form::Gitea if size.blob <= SINGLE && fits => Route::Single,
+            Form::Gitea
+                if size.blob <= SINGLE && fits && size.chunk.is_none_or(|chunk| size.blob <= chunk) =>
+            {
+                Route::Single
+            }
             Form::Spec if fits => Route::Patches(Numbering::Streamed),
             Form::Gitea | Form::Spec => Route::Patches(Numbering::Numbered),
         };
@@ -132,9 +138,18 @@ impl Machine {
             budget: policy.budget(),
             lost_sessions: 0,
             digest_refusals: 0,
+            doubt: None,
             polls: 0,
             patches: 64 + 8 * (size.blob / chunk.min(MIN_CHUNK)),
         }
+    }
+
+    /// The registry has the blob elsewhere, so that no byte goes before it declined to mount it.
+    pub(in crate::registry) fn mounting(mut self) -> Self {
+        if self.route == Route::Single {
+            self.route = Route::Patches(Numbering::Numbered);
+        }
+        self
     }
 
     /// The next action, given what came of the last one.
@@ -156,8 +171,8 @@ impl Machine {
             (State::AskingStatus, Event::Broken(broken)) => self.pay_broken(broken, Next::Status),
             (State::Committing(carried), Event::Answered(reply)) => self.committed(carried, &reply),
             (State::Committing(_), Event::Broken(broken)) => match broken.kind {
-                BrokenKind::Silent => self.ask(Unsure::Storing),
-                _ => self.ask(Unsure::Lost(Passing::Fault)),
+                BrokenKind::Silent => self.ask_after(broken, Unsure::Storing),
+                _ => self.ask_after(broken, Unsure::Lost(Passing::Fault)),
             },
             (State::Confirming(unsure), Event::Answered(reply)) => self.confirmed(unsure, &reply),
             (State::Confirming(unsure), Event::Broken(broken)) => self.pay_broken(broken, Next::Ask(unsure)),
@@ -201,7 +216,7 @@ impl Machine {
                 message: reply.message.clone(),
             }),
             _ if reply.refusal == Some(Refusal::DigestInvalid) => self.digest_refused(reply),
-            (504, Carried::WholeBlob) => self.ask(Unsure::Storing),
+            (504, Carried::WholeBlob) => self.ask_after(reply.broken(), Unsure::Storing),
             _ => match (reply.passing, carried) {
                 (Some(kind), Carried::WholeBlob) => self.unsure(kind, reply),
                 (Some(kind), Carried::Nothing) => self.pay_reply(kind, reply, Next::Open),
@@ -212,8 +227,8 @@ impl Machine {
 
     fn open_broke(&mut self, carried: Carried, broken: Broken) -> Action {
         match (carried, broken.kind) {
-            (Carried::WholeBlob, BrokenKind::Silent) => self.ask(Unsure::Storing),
-            (Carried::WholeBlob, BrokenKind::Cut) => self.ask(Unsure::Lost(Passing::Fault)),
+            (Carried::WholeBlob, BrokenKind::Silent) => self.ask_after(broken, Unsure::Storing),
+            (Carried::WholeBlob, BrokenKind::Cut) => self.ask_after(broken, Unsure::Lost(Passing::Fault)),
             _ => self.pay_broken(broken, Next::Open),
         }
     }
@@ -300,9 +315,9 @@ impl Machine {
                 self.too_large(self.size, reply)
             }
             _ if reply.refusal == Some(Refusal::DigestInvalid) => self.digest_refused(reply),
-            (504, _) => self.ask(Unsure::Storing),
+            (504, _) => self.ask_after(reply.broken(), Unsure::Storing),
             (_, Some(kind)) => self.unsure(kind, reply),
-            (404 | 202, _) => self.ask(Unsure::Lost(Passing::Fault)),
+            (404 | 202, _) => self.ask_after(reply.broken(), Unsure::Lost(Passing::Fault)),
             (_, None) => self.leave(Self::out_of_quota(Carried::WholeBlob, reply)),
         }
     }

@@ -32,7 +32,7 @@ impl Machine {
 
     /// Takes one failure from the budget, and waits.
     pub(super) fn pay(&mut self, kind: Passing, broken: Broken, next: Next) -> Action {
-        self.pay_for(kind, broken.reason, None, next)
+        self.pay_for(kind, broken.reason, broken.status, next)
     }
 
     pub(super) fn pay_broken(&mut self, broken: Broken, next: Next) -> Action {
@@ -66,10 +66,17 @@ impl Machine {
     /// An error after everything was sent: the blob may be there all the same. A registry that wants to
     /// be left alone is not even asked.
     pub(super) fn unsure(&mut self, kind: Passing, reply: &Reply) -> Action {
+        self.doubt = Some(reply.broken());
         match kind {
             Passing::Asked(_) => self.pay_reply(kind, reply, Next::Ask(Unsure::Paid)),
             Passing::Fault | Passing::Outage => self.ask(Unsure::Lost(kind)),
         }
+    }
+
+    /// Asks for the blob after `why`, which is told if it is not there.
+    pub(super) fn ask_after(&mut self, why: Broken, unsure: Unsure) -> Action {
+        self.doubt = Some(why);
+        self.ask(unsure)
     }
 
     pub(super) fn ask(&mut self, unsure: Unsure) -> Action {
@@ -91,7 +98,7 @@ impl Machine {
             let reason = "the registry is still storing it".to_owned();
             return Action::Wait { wait, reason, attempt: u32::from(self.polls), host: false };
         }
-        let broken = Broken { kind: BrokenKind::Cut, reason: "the registry does not have it yet".to_owned() };
+        let broken = self.doubt.take().unwrap_or_else(|| reply.broken());
         let next = match (&self.session, self.route) {
             (None, _) => Next::Open,
             (Some(_), Route::Patches(_)) if !self.resumed => Next::Status,
@@ -150,7 +157,7 @@ impl Machine {
 
     /// This session is of no more use: another one, from the start.
     pub(super) fn renew(&mut self, reply: &Reply) -> Action {
-        self.close(AfterClose::Reopen(Broken { kind: BrokenKind::Cut, reason: reply.reason() }))
+        self.close(AfterClose::Reopen(reply.broken()))
     }
 
     /// The registry does not know the session any more, so there is nothing to close.

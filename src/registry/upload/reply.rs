@@ -92,6 +92,8 @@ pub(in crate::registry) struct Reply {
 pub(in crate::registry) struct Broken {
     pub(in crate::registry) kind: BrokenKind,
     pub(in crate::registry) reason: String,
+    /// Of the answer that a session was given up for.
+    pub(in crate::registry) status: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +137,11 @@ impl Reply {
             status: self.status,
             message: self.message.clone(),
         }
+    }
+
+    /// What is given up because of this answer.
+    pub(super) fn broken(&self) -> Broken {
+        Broken { kind: BrokenKind::Cut, reason: self.reason(), status: Some(self.status) }
     }
 
     pub(super) fn reason(&self) -> String {

@@ -31,7 +31,7 @@ fn passing(status: u16) -> Option<Passing> {
 }
 
 fn broken(kind: BrokenKind) -> Event {
-    Event::Broken(Broken { kind, reason: "cut".into() })
+    Event::Broken(Broken { kind, reason: "cut".into(), status: None })
 }
 
 fn patch(range: std::ops::Range<u64>, numbering: Numbering) -> Action {
@@ -207,6 +207,33 @@ fn chunks_never_fall_below_what_the_registry_takes() {
     machine.next(broken(BrokenKind::Stalled));
     machine.next(Event::Waited);
     assert_eq!(machine.next(with_session(204, None)), patch(0..12 * MIB, Numbering::Numbered));
+}
+
+#[test]
+fn a_blob_that_is_elsewhere_is_not_sent_before_the_mount_was_declined() {
+    let mut machine = machine(Form::Gitea, MIB).mounting();
+    assert_eq!(machine.next(Event::Begin), Action::Open { carried: Carried::Nothing });
+    assert_eq!(machine.next(with_session(202, None)), patch(0..MIB, Numbering::Numbered));
+}
+
+#[test]
+fn a_chunk_size_that_was_asked_for_bounds_the_first_request_too() {
+    let size = Size { blob: MIB, chunk: Some(MIB / 4), limit: u64::MAX };
+    let mut machine = Machine::new(Form::Gitea, size, Policy::default());
+    assert_eq!(machine.next(Event::Begin), Action::Open { carried: Carried::Nothing });
+    assert_eq!(machine.next(with_session(202, None)), patch(0..MIB / 4, Numbering::Numbered));
+}
+
+#[test]
+fn what_was_answered_first_is_the_reason_when_the_blob_is_not_there() {
+    let policy = Policy { retries: 0, ..Policy::default() };
+    let mut machine = Machine::new(Form::Gitea, Size { blob: MIB, chunk: None, limit: u64::MAX }, policy);
+    machine.next(Event::Begin);
+    assert_eq!(machine.next(answered(500)), Action::Ask);
+    let last = "registry answered 500".to_owned();
+    let failure =
+        Failure::Exhausted { spent: crate::registry::retry::Spent::Attempts(1), last, status: Some(500) };
+    assert_eq!(machine.next(answered(404)), Action::End(Err(failure)));
 }
 
 #[test]
