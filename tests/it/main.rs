@@ -11,6 +11,8 @@ mod logins;
 #[cfg(test)]
 mod packed;
 #[cfg(test)]
+mod program;
+#[cfg(test)]
 mod referrers;
 #[cfg(test)]
 mod registry;

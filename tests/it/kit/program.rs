@@ -17,6 +17,14 @@ pub(crate) struct Program {
     home: TempDir,
     input: Vec<u8>,
     limit: Duration,
+    reader: Reader,
+}
+
+/// Who takes what the program writes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Test,
+    Nobody,
 }
 
 /// A run that is still going on.
@@ -33,6 +41,8 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
     /// `None` after a signal.
     pub(crate) code: Option<i32>,
+    /// Files that were in its home and its folder for temporary files at the end, those of the kit left out.
+    pub(crate) left: Vec<PathBuf>,
     home: PathBuf,
 }
 
@@ -51,7 +61,7 @@ impl Program {
         command.envs(profile());
         let nowhere = format!("unix://{}/no-docker.sock", home.path().display());
         command.env("DOCKER_HOST", &nowhere).env("CONTAINER_HOST", nowhere).current_dir(home.path());
-        Self { command, home, input: Vec::new(), limit: Duration::from_mins(1) }
+        Self { command, home, input: Vec::new(), limit: Duration::from_mins(1), reader: Reader::Test }
     }
 
     /// `push` to this registry, over TLS if it has a certificate for `localhost`; on Gitea as its first user.
@@ -98,6 +108,12 @@ impl Program {
         self
     }
 
+    /// Whoever was to read stdout is gone before the program writes, as behind `| head`.
+    pub(crate) fn nobody_reads(mut self) -> Self {
+        self.reader = Reader::Nobody;
+        self
+    }
+
     /// A minute, unless it is said otherwise.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -118,7 +134,12 @@ impl Program {
         // Standard input is a file: a program that does not read it leaves no writer behind.
         file("stdin").write_all(&self.input).unwrap();
         let input = File::open(self.home.path().join("stdin")).unwrap();
-        self.command.stdin(Stdio::from(input)).stdout(file("stdout")).stderr(file("stderr"));
+        let stdout = file("stdout");
+        let stdout = match self.reader {
+            Reader::Test => Stdio::from(stdout),
+            Reader::Nobody => Stdio::from(std::io::pipe().unwrap().1),
+        };
+        self.command.stdin(Stdio::from(input)).stdout(stdout).stderr(file("stderr"));
         let child = self.command.spawn().unwrap();
         Running { child, home: self.home, limit: self.limit }
     }
@@ -157,8 +178,27 @@ impl Running {
         };
         let home = self.home.path();
         let (stdout, stderr) = (read(home, "stdout"), read(home, "stderr"));
-        Ran { stdout, stderr, code: status.code(), home: home.to_owned() }
+        Ran { stdout, stderr, code: status.code(), left: left(home), home: home.to_owned() }
     }
+}
+
+/// Files below a home, as paths in it, without those that the kit itself put there.
+fn left(home: &Path) -> Vec<PathBuf> {
+    const OURS: [&str; 4] = ["stdin", "stdout", "stderr", "ca.pem"];
+    let mut files = Vec::new();
+    let mut folders = vec![home.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path().strip_prefix(home).unwrap().to_owned());
+            }
+        }
+    }
+    files.retain(|file| !OURS.iter().any(|ours| file == Path::new(ours)));
+    files.sort();
+    files
 }
 
 fn read(home: &Path, name: &str) -> String {
@@ -189,13 +229,15 @@ impl fmt::Display for Ran {
     }
 }
 
-/// What differs from run to run: ports, temporary paths, times and speeds.
+/// What differs from run to run: ports, temporary paths, times and speeds; and digests, which tests compare.
 pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"(127\.0\.0\.1|localhost|\[::1\]):\d{4,5}", "$1:[PORT]"),
     (r"[^\s`'\x22=]*/\.?it-\w+-\w{6}", "[TEMP]"),
     (r"\d+(\.\d+)? ?[KMG]?i?B/s", "[SPEED]"),
     (r"\b\d+(\.\d+)? ?(ms|min|s)\b", "[TIME]"),
     (r"\b\d{4}-\d\d-\d\dT[\d:.]+Z", "[DATE]"),
+    (r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]"),
+    (r"\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\b", "[DATE]"),
 ];
 
 /// Compares what a run showed with the snapshot beside it: `assert_ran!(ran, @"...")`.
