@@ -197,6 +197,8 @@ fn left(home: &Path) -> Vec<PathBuf> {
         }
     }
     files.retain(|file| !OURS.iter().any(|ours| file == Path::new(ours)));
+    // What is remembered for the next run is meant to stay.
+    files.retain(|file| !file.starts_with(".cache/idpbuilder-push/packs"));
     files.sort();
     files
 }
