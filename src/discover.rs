@@ -16,7 +16,7 @@ pub struct Discovered {
 /// Asks all sources in their order.
 ///
 /// # Errors
-/// When no source has an image: the first source's reason.
+/// When no image was found for one reason alone. Several are told one by one, in the report.
 pub async fn discover(job: &Job, world: &World, events: &Events) -> Result<Discovered, RunError> {
     let mut discovered = Discovered::default();
     for source in &world.sources {
@@ -25,6 +25,7 @@ pub async fn discover(job: &Job, world: &World, events: &Events) -> Result<Disco
                 for skipped in found.skipped {
                     events.emit(Event::Skipped(skipped));
                 }
+                discovered.failed.extend(found.failed);
                 for image in found.images {
                     take(image, &job.selection, &mut discovered, events);
                 }
@@ -32,7 +33,7 @@ pub async fn discover(job: &Job, world: &World, events: &Events) -> Result<Disco
             Err(error) => discovered.failed.push((source.name(), error)),
         }
     }
-    if discovered.images.is_empty() && !discovered.failed.is_empty() {
+    if discovered.images.is_empty() && discovered.failed.len() == 1 {
         return Err(discovered.failed.swap_remove(0).1.into());
     }
     Ok(discovered)

@@ -9,8 +9,8 @@
 //! # Four ideas
 //!
 //! 1. **Every blob is a range of an open file** ([`content`]). A blob of an OCI layout is a whole file,
-//!    a layer of a tar is a slice of the tar; what comes from an engine is spooled once into a file
-//!    without a name and is then a tar like any other. Reads are positioned, so that they can run in
+//!    a layer of a tar is a slice of the tar; what comes from an engine or on standard input, or is
+//!    compressed as a whole, is spooled once into a file without a name and is then a tar like any other. Reads are positioned, so that they can run in
 //!    parallel and any retry starts at any byte. Nothing is extracted.
 //! 2. **Content is exact or unpacked** ([`port::Content`]). Exact content goes up byte for byte, and its
 //!    digests survive. A layer of a `docker save` archive has no registry digest until it is packed;

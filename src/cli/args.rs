@@ -39,7 +39,7 @@ Exit codes: 0 done, 1 mixed or internal, 2 usage, 3 no image or damaged, 4 login
 5 Kubernetes, 6 network or TLS, 7 refused by the registry, 130 and 143 interrupted.";
 
 const SOURCE_HELP: &str = "\
-Images: FILE.tar (docker save or OCI archive), DIR (OCI layout, or a folder to search), REF (an image of the local \
+Images: FILE.tar[.gz|.zst|.xz|.bz2] (docker save or OCI archive), - (the same on standard input), DIR (OCI layout, or a folder to search), REF (an image of the local \
 Docker or Podman engine), or docker-archive:FILE[:REF], oci-archive:FILE[:TAG], oci:DIR[:TAG], docker-daemon:REF, \
 podman:REF. Without one, the folder of --path is searched";
 

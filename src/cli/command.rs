@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
 
+use super::args::{SearchArgs, SourceArgs};
 use super::called::Called;
 use super::environment::Environment;
 use super::failure::{Class, Fault, LocalError, Scene, explain};
@@ -35,10 +36,14 @@ impl Start {
     }
 }
 
-/// Words as they are shown in advice.
-fn shown(words: &[OsString]) -> Vec<String> {
-    words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+/// What says where images are, as it is shown in advice.
+fn shown(sources: &SourceArgs, search: &SearchArgs) -> Vec<String> {
+    let manifests = search.from_manifests.iter().flat_map(|path| [FROM_MANIFESTS.as_ref(), path.as_os_str()]);
+    let words = sources.words.iter().map(OsString::as_os_str).chain(manifests);
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
+
+const FROM_MANIFESTS: &str = "--from-manifests";
 
 /// Tells why a command was not even begun.
 pub(super) fn refuse(fault: &Fault, scene: &Scene<'_>, ink: Ink) -> ExitCode {

@@ -194,6 +194,7 @@ fn search(
             specs.push(meant.spec);
         }
     }
+    specs.extend(args.from_manifests.into_iter().map(|path| Spec::Manifests { path }));
     if specs.is_empty() {
         let folder = args.path.unwrap_or_else(|| PathBuf::from("."));
         specs.push(word::searched(&folder, around.environment.home.as_deref(), around.probe)?);

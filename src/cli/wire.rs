@@ -14,7 +14,7 @@ mod trust;
 use super::environment::Environment;
 use super::facts::{AuthFacts, ClusterFacts, Facts, RegistryFacts, TlsFacts};
 use super::failure::{Fault, LocalError};
-use super::settings::{Cache, Search, Settings, Tls};
+use super::settings::{Cache, ListSettings, Place, Settings, Tls};
 use crate::cache::{CacheFolder, NoCache};
 use crate::content::SpoolDir;
 use crate::event::Events;
@@ -94,6 +94,7 @@ async fn joined(
         index: Arc::clone(&index),
         selection: &job.selection,
         nodes: &job.node_platforms,
+        registry: Some(target.origin.in_references()),
     };
     let places = sources::places(&settings.search, around.environment, told)?;
     let world = World {
@@ -220,19 +221,26 @@ fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {
     }
 }
 
-/// The places where images are looked for.
+/// The places where images are looked for, by a command that asks no cluster.
 ///
 /// # Errors
 /// When patterns for file names are too many or too large together.
-pub(super) fn sources(search: &Search, environment: &Environment) -> Result<Vec<Arc<dyn Source>>, Fault> {
+pub(super) fn sources(
+    settings: &ListSettings,
+    environment: &Environment,
+) -> Result<Vec<Arc<dyn Source>>, Fault> {
     let told = Told {
         spools: spools(None, environment),
         index: index(Cache::Used, environment),
         selection: &Selection::Present,
         nodes: &[],
+        registry: match &settings.place {
+            Place::Given(given) => Some(given.origin.in_references()),
+            Place::Cluster => None,
+        },
     };
-    let places = sources::places(search, environment, told)?;
-    Ok(sources::opened(search, &places))
+    let places = sources::places(&settings.search, environment, told)?;
+    Ok(sources::opened(&settings.search, &places))
 }
 
 /// Not the folder for temporary files, since that is memory on many machines.

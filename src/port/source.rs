@@ -145,6 +145,8 @@ pub struct Skipped {
 pub struct Found {
     pub images: Vec<FoundImage>,
     pub skipped: Vec<Skipped>,
+    /// What it names and cannot give. The rest goes on.
+    pub failed: Vec<(SourceName, SourceError)>,
 }
 
 /// A place where images are.
@@ -209,9 +211,6 @@ pub enum SourceError {
     /// Of what is spooled, `limit` in bytes.
     #[error("`{}` holds more than {} GiB", path.display(), limit >> 30)]
     TooLarge { path: PathBuf, limit: u64 },
-    /// Of what is spooled: bytes of it that are needed at least, and that `dir` has room for.
-    #[error("`{}` needs more than {} MiB in `{}`, which has room for {} MiB", path.display(), needed >> 20, dir.display(), room >> 20)]
-    NoRoom { path: PathBuf, dir: PathBuf, needed: u64, room: u64 },
     #[error("`{}` has no image named `{name}`", path.display())]
     NameNotFound { path: PathBuf, name: String, names: Vec<String> },
     #[error("{source_name} has no image for {wanted}")]
@@ -226,4 +225,7 @@ pub enum SourceError {
     Engine { engine: String, reason: String },
     #[error("no image found under `{}`", path.display())]
     NothingFound { path: PathBuf, skipped: Vec<Skipped> },
+    /// Manifests.
+    #[error("`{}` refers to no image of this registry or of a local engine", path.display())]
+    NothingNamed { path: PathBuf, skipped: Vec<Skipped> },
 }

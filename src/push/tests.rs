@@ -134,7 +134,7 @@ impl Source for Fixed {
     }
 
     async fn find(&self, _: &Events) -> Result<Found, SourceError> {
-        Ok(Found { images: self.0.clone(), skipped: Vec::new() })
+        Ok(Found { images: self.0.clone(), ..Found::default() })
     }
 }
 

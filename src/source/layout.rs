@@ -36,7 +36,7 @@ pub(super) fn images(
     }
     let documents = Documents::of(ask.path);
     let Listing { images, skipped, referrers } = list(&mut Forest::new(&store, &documents), ask)?;
-    let mut found = Found { images: Vec::new(), skipped };
+    let mut found = Found { skipped, ..Found::default() };
     let mut others = Vec::new();
     for listed in images {
         let mut names = listed.names.clone();

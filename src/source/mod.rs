@@ -13,6 +13,7 @@ mod engine;
 mod folder;
 mod layout;
 mod magic;
+mod manifests;
 mod names;
 mod near;
 mod oci_images;

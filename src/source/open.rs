@@ -7,6 +7,7 @@ use globset::GlobSet;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{self, EngineSockets};
+use super::manifests;
 use super::near::near;
 use super::oci_images::Ask;
 use super::shown::shown;
@@ -36,6 +37,9 @@ pub struct Places {
     /// Where none is wanted, those to take of an index that is not whole, the best first: what the
     /// cluster's nodes are.
     pub preferred: Vec<Platform>,
+    /// The registry's name as references have it, where it is known: images that are named for it are
+    /// expected to be here.
+    pub registry: Option<String>,
 }
 
 /// How a folder is searched.
@@ -95,6 +99,10 @@ impl Source for Opened {
         if let Spec::Engine { reference, kind } = &self.spec {
             return engine::find(reference, *kind, &self.places, events).await;
         }
+        if let Spec::Manifests { path } = &self.spec {
+            check_exists(path)?;
+            return manifests::find(path, &self.places, events).await;
+        }
         let (spec, places) = (self.spec.clone(), self.places.clone());
         let (path, events, left) = (self.path(), events.clone(), CancellationToken::new());
         // A thread cannot be dropped as this future can.
@@ -111,7 +119,10 @@ impl Source for Opened {
 impl Opened {
     fn path(&self) -> std::path::PathBuf {
         match &self.spec {
-            Spec::Archive { path, .. } | Spec::Layout { path, .. } | Spec::Folder { path } => path.clone(),
+            Spec::Archive { path, .. }
+            | Spec::Layout { path, .. }
+            | Spec::Folder { path }
+            | Spec::Manifests { path } => path.clone(),
             Spec::Engine { reference, .. } => reference.into(),
             Spec::Stdin => STDIN.into(),
         }
@@ -142,7 +153,7 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
             }
             folder::search(path, places, spooler)
         }
-        Spec::Engine { .. } => Ok(Found::default()),
+        Spec::Engine { .. } | Spec::Manifests { .. } => Ok(Found::default()),
     }
 }
 

@@ -10,6 +10,8 @@ pub enum Spec {
     Layout { path: PathBuf, tag: Option<String> },
     /// An OCI layout if it is one, else a folder that is searched.
     Folder { path: PathBuf },
+    /// `--from-manifests DIR|FILE`: the images that Kubernetes manifests refer to.
+    Manifests { path: PathBuf },
     /// `-`, a tar on standard input.
     Stdin,
     /// `myapp:dev`, `docker-daemon:REF`, `podman:REF`.
@@ -50,6 +52,7 @@ impl fmt::Display for Spec {
             }
             Self::Layout { path, tag } => ("oci:", path.display().to_string(), tag),
             Self::Folder { path } => ("", path.display().to_string(), &None),
+            Self::Manifests { path } => ("manifest:", path.display().to_string(), &None),
             Self::Stdin => ("", "-".to_owned(), &None),
             Self::Engine { reference, kind } => {
                 let scheme = match kind {

@@ -119,13 +119,17 @@ impl Spooler<'_> {
         if needed > content {
             return Err(SourceError::TooLarge { path: shown.to_owned(), limit: content });
         }
-        let Some(free) = self.spools.free() else { return Ok(()) };
-        let free = free.saturating_sub(reserve);
-        if next <= free {
-            return Ok(());
+        match self.spools.free() {
+            Some(free) if free < next.saturating_add(reserve) => {
+                Err(SourceError::Content(ContentError::NoRoom {
+                    dir: self.spools.path().to_owned(),
+                    // What is written would be free again.
+                    needed: needed.saturating_add(reserve),
+                    free: free.saturating_add(written),
+                }))
+            }
+            _ => Ok(()),
         }
-        let dir = self.spools.path().to_owned();
-        Err(SourceError::NoRoom { path: shown.to_owned(), dir, needed, room: written.saturating_add(free) })
     }
 }
 

@@ -6,6 +6,7 @@ mod fake_engine;
 mod given;
 mod hybrid;
 mod kit;
+mod manifests;
 mod mutated;
 mod oci;
 mod packed;

@@ -9,6 +9,8 @@ mod kit;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod manifests;
+#[cfg(test)]
 mod packed;
 #[cfg(test)]
 mod program;

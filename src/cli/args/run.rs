@@ -31,6 +31,10 @@ pub(in crate::cli) struct SearchArgs {
     /// The folder that is searched when no SOURCE is given [default: .]
     #[arg(long, value_name = "DIR", conflicts_with = "words")]
     pub(in crate::cli) path: Option<PathBuf>,
+    /// Kubernetes manifests: push those images that they refer to which are named for the registry or are in a
+    /// local engine; may be repeated
+    #[arg(long, value_name = "DIR|FILE", conflicts_with = "path")]
+    pub(in crate::cli) from_manifests: Vec<PathBuf>,
     /// Search files that fit only; may be repeated
     #[arg(long, value_name = "GLOB", value_parser = value::filled)]
     pub(in crate::cli) include: Vec<String>,

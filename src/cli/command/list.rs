@@ -19,13 +19,13 @@ use crate::port::{Content, Found, FoundImage, ImageTree, Source, SourceError};
 
 /// Shows what a push would take, and what it would be called. Asks neither registry nor cluster.
 pub(in crate::cli) fn list(args: ListArgs, start: &Start) -> ExitCode {
-    let words = shown(&args.sources.words);
+    let words = shown(&args.sources, &args.search);
     let view = View::of(args.view, &start.environment, start.stderr);
     let ink = Ink::new(view.colour);
     let around = Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::empty() };
     let prepared = ListSettings::of(args, &around)
         .map_err(Fault::Usage)
-        .and_then(|settings| Ok((wire::sources(&settings.search, &start.environment)?, settings)));
+        .and_then(|settings| Ok((wire::sources(&settings, &start.environment)?, settings)));
     let (sources, settings) = match prepared {
         Ok(prepared) => prepared,
         Err(fault) => return refuse(&fault, &start.scene(&words), ink),
@@ -87,6 +87,7 @@ fn take(found: Found, naming: &Naming, events: &Events, ended: &mut Ended) {
     for skipped in found.skipped {
         events.emit(Event::Skipped(skipped));
     }
+    ended.faults.extend(found.failed.into_iter().map(|(_, error)| Fault::from(error)));
     for image in found.images {
         match naming.name(&image) {
             Ok(named) => {

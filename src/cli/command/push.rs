@@ -19,7 +19,7 @@ use crate::report::{PushReport, Verdict};
 
 /// Pushes, or shows the plan.
 pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
-    let words = shown(&args.sources.words);
+    let words = shown(&args.sources, &args.search);
     let command = same_place(&args, start.called.name());
     let view = View::of(args.view, &start.environment, start.stderr);
     let ink = Ink::new(view.colour);

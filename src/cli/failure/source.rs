@@ -23,15 +23,7 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
             of("SOURCE_DAMAGED")
                 .say("Save or build the image again; the file was perhaps not written to its end")
         }
-        SourceError::Unpack { source: UnpackError::Memory { .. }, .. } => of("SOURCE_TOO_LARGE")
-            .say("Pack it anew without --long or --ultra, or unpack it and push the tar"),
-        SourceError::Unpack { .. } => of("SOURCE_DAMAGED")
-            .say("Save or build the image again; the file was perhaps not written to its end"),
-        SourceError::TooLarge { .. } => of("SOURCE_TOO_LARGE")
-            .say("Unpack it and push the tar; what is pushed from a file of its own has no bound"),
-        SourceError::NoRoom { .. } => Failure::new(Class::Mixed, "TEMPORARY_FILES", error.to_string())
-            .run("Use a folder with room", scene.with("--tmp-dir DIR"))
-            .may_be_retried(),
+        SourceError::Unpack { .. } | SourceError::TooLarge { .. } => packed(error),
         SourceError::Content(error) => content(error, scene),
         SourceError::NameNotFound { names, .. } => {
             let failure = of("NAME_NOT_IN_SOURCE");
@@ -49,7 +41,25 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
         | SourceError::SeveralEngines { .. }
         | SourceError::NoneTagged { .. }
         | SourceError::Engine { .. } => engine::explain(error, scene),
-        SourceError::NothingFound { skipped, .. } => nothing_found(of("NOTHING_FOUND"), skipped, scene),
+        SourceError::NothingFound { skipped, .. } => passed_over(of("NOTHING_FOUND"), skipped, scene)
+            .run("Push an image of the local engine", scene.of("myapp:dev"))
+            .run("Or search elsewhere", scene.of("--path DIR --max-depth 16")),
+        SourceError::NothingNamed { skipped, .. } => passed_over(of("NOTHING_FOUND"), skipped, scene)
+            .say("Build the images under the names that the manifests use")
+            .run("Or push one by its name", scene.of("myapp:dev")),
+    }
+}
+
+/// Faults of archives that are compressed.
+fn packed(error: &SourceError) -> Failure {
+    let of = |code| Failure::new(Class::Source, code, error.to_string()).chain(error);
+    match error {
+        SourceError::TooLarge { .. } => of("SOURCE_TOO_LARGE")
+            .say("Unpack it and push the tar; what is pushed from a file of its own has no bound"),
+        SourceError::Unpack { source: UnpackError::Memory { .. }, .. } => of("SOURCE_TOO_LARGE")
+            .say("Pack it anew without --long or --ultra, or unpack it and push the tar"),
+        _ => of("SOURCE_DAMAGED")
+            .say("Save or build the image again; the file was perhaps not written to its end"),
     }
 }
 
@@ -64,7 +74,7 @@ pub(super) fn near_names(failure: Failure, near: &[String], scene: &Scene<'_>) -
 /// Skipped files beyond these are counted only.
 const SHOWN_SKIPPED: usize = 5;
 
-fn nothing_found(failure: Failure, skipped: &[Skipped], scene: &Scene<'_>) -> Failure {
+fn passed_over(failure: Failure, skipped: &[Skipped], scene: &Scene<'_>) -> Failure {
     let mut failure = failure;
     for one in skipped.iter().take(SHOWN_SKIPPED) {
         failure = failure.detail(format!("skipped {}: {}", scene.path(&one.path), one.reason));
@@ -73,8 +83,6 @@ fn nothing_found(failure: Failure, skipped: &[Skipped], scene: &Scene<'_>) -> Fa
         failure = failure.detail(format!("and {} more were skipped", skipped.len() - SHOWN_SKIPPED));
     }
     failure
-        .run("Push an image of the local engine", scene.of("myapp:dev"))
-        .run("Or search elsewhere", scene.of("--path DIR --max-depth 16"))
 }
 
 /// Faults of the bytes under a source, or of the folder that they are spooled to.

@@ -216,7 +216,6 @@ fn a_source_that_has_no_image_is_explained() {
                 source: UnpackError::Memory { codec: "xz", limit: 64 << 20 }
             },
             SourceError::TooLarge { path: path(), limit: 64 << 30 },
-            SourceError::NoRoom { path: "-".into(), dir: "/var/tmp".into(), needed: 3 << 30, room: 2 << 30 },
             SourceError::NameNotFound { path: path(), name: "web:2".into(), names: vec!["web:1".into()] },
             SourceError::NameNotFound { path: path(), name: "web:2".into(), names: Vec::new() },
             SourceError::PlatformNotFound {
@@ -268,7 +267,10 @@ fn a_folder_without_images_says_what_was_left_out() {
         (0..n).map(one).collect()
     };
     assert_snapshot!(explained(
-        [0, 2, 9].map(|n| SourceError::NothingFound { path: "/home/u/a".into(), skipped: skipped(n) }),
+        [0, 2, 9]
+            .map(|n| SourceError::NothingFound { path: "/home/u/a".into(), skipped: skipped(n) })
+            .into_iter()
+            .chain([SourceError::NothingNamed { path: "/home/u/a".into(), skipped: skipped(1) }]),
         None
     ));
 }

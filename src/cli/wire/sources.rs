@@ -22,6 +22,8 @@ pub(super) struct Told<'a> {
     pub(super) index: Arc<dyn PackIndex>,
     pub(super) selection: &'a Selection,
     pub(super) nodes: &'a [Platform],
+    /// Where it is known.
+    pub(super) registry: Option<String>,
 }
 
 pub(super) fn opened(search: &Search, places: &Places) -> Vec<Arc<dyn Source>> {
@@ -57,6 +59,7 @@ pub(super) fn places(search: &Search, environment: &Environment, told: Told<'_>)
             Selection::Only(platform) => Some(platform.clone()),
         },
         preferred: told.nodes.to_vec(),
+        registry: told.registry,
     })
 }
 

@@ -57,7 +57,7 @@ pub(super) async fn find(
         Some(image) => image,
         None => remember(export::export(&chosen, &wanted).await?, &chosen, places).await,
     };
-    Ok(Found { images: vec![named(image, reference, chosen)], skipped: Vec::new() })
+    Ok(Found { images: vec![named(image, reference, chosen)], ..Found::default() })
 }
 
 /// The image without an export, where one before told what it is.

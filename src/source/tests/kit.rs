@@ -52,6 +52,7 @@ pub(super) fn places() -> Places {
         search: SearchRules::default(),
         platform: None,
         preferred: Vec::new(),
+        registry: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! A machine with a cluster: no flag says where the registry is, who pushes, or what to trust.
 
+use std::fs;
+
 use anyhow::{Result, ensure};
 
 use crate::kit::{Gitea, Podman, Push, Servers, credential, pulled, testdata};
@@ -7,6 +9,7 @@ use crate::kit::{Gitea, Podman, Push, Servers, credential, pulled, testdata};
 cases![
     an_archive_is_pushed_without_a_flag,
     an_image_of_the_engine_is_pushed_without_a_flag,
+    images_of_manifests_are_pushed_as_the_cluster_will_ask_for_them,
     an_image_of_podman_is_pushed_without_a_flag,
     a_drifted_password_is_answered_with_the_token,
     a_secret_that_fits_no_more_ends_as_a_failed_login,
@@ -32,6 +35,24 @@ fn an_image_of_the_engine_is_pushed_without_a_flag(servers: &Servers) -> Result<
     push.arg("myapp:dev").run()?.exits(0)?;
     let image = pulled(&servers.gitea.admin(), "giteaadmin/myapp", "dev")?;
     ensure!(image.diff_ids()?.len() == 4);
+    Ok(())
+}
+
+fn images_of_manifests_are_pushed_as_the_cluster_will_ask_for_them(servers: &Servers) -> Result<()> {
+    servers.docker.load(&testdata("valid-image.tar"), "web:1.0", "deployed:dev")?;
+    let folder = tempfile::tempdir()?;
+    let reference = format!("{}/giteaAdmin/deployed:dev", servers.ingress.registry()).to_lowercase();
+    let pod = |image: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: x}}\nspec: {{containers: [{{name: a, image: '{image}'}}]}}\n"
+        )
+    };
+    fs::write(folder.path().join("pods.yaml"), pod(&reference) + &pod("not-there:1"))?;
+    let push = Push::new()?.kubeconfig(servers.api.kubeconfig()).env("DOCKER_HOST", servers.docker.host());
+    let ran =
+        push.arg("--from-manifests").arg(folder.path()).run()?.exits(0)?.says(&["left `not-there:1`"])?;
+    let image = pulled(&servers.gitea.admin(), "giteaadmin/deployed", "dev")?;
+    ensure!(ran.references() == [format!("{reference}@{}", image.digest)]);
     Ok(())
 }
 

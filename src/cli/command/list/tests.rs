@@ -28,7 +28,7 @@ impl Source for Paper {
             notes: Vec::new(),
         };
         let skipped = vec![Skipped { path: "a.txt".into(), reason: "no image".into() }];
-        Ok(Found { images: names.iter().map(image).collect(), skipped })
+        Ok(Found { images: names.iter().map(image).collect(), skipped, ..Found::default() })
     }
 }
 
