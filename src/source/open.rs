@@ -12,7 +12,7 @@ use super::near::near;
 use super::oci_images::Ask;
 use super::shown::shown;
 use super::spec::{ArchiveKind, Spec};
-use super::stream::{Bounds, Spooler};
+use super::stream::{self, Bounds, Spooler};
 use super::{archive, folder, layout};
 use crate::content::{FilePool, SourceFile, SpoolDir};
 use crate::event::Events;
@@ -139,9 +139,17 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
             if path.is_dir() {
                 return archive_is_a_folder(path, *kind, &ask, places);
             }
+            if let Some(pipe) = stream::pipe(path)? {
+                return streamed(&pipe, *kind, &ask, spooler);
+            }
             archive::images(&spooler.unpacked(&SourceFile::open(path, &places.pool)?, path)?, *kind, &ask)
         }
-        Spec::Stdin => stdin(places, spooler),
+        Spec::Stdin => {
+            let path = Path::new(STDIN);
+            let ask = places.ask(path, None);
+            let missing = || layout::read_error(path, std::io::ErrorKind::NotFound.into());
+            streamed(places.stdin.as_ref().ok_or_else(missing)?, ArchiveKind::Any, &ask, spooler)
+        }
         Spec::Layout { path, tag } => {
             check_exists(path)?;
             layout::images(path, &places.ask(path, tag.as_deref()), links, &places.pool)
@@ -160,15 +168,10 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
 /// What standard input is called.
 const STDIN: &str = "-";
 
-/// The images of a tar on standard input. It has no name to fall back on.
-fn stdin(places: &Places, spooler: &Spooler<'_>) -> Result<Found, SourceError> {
-    let path = Path::new(STDIN);
-    let input = places.stdin.as_ref().ok_or_else(|| {
-        layout::read_error(path, std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such input"))
-    })?;
-    let file = spooler.input(input, path)?;
-    let ask = places.ask(path, None);
-    let mut found = archive::images(&file, ArchiveKind::Any, &ask)?;
+/// The images of a tar that somebody sends. It has no name to fall back on.
+fn streamed(input: &File, kind: ArchiveKind, ask: &Ask, spooler: &Spooler<'_>) -> Result<Found, SourceError> {
+    let file = spooler.input(input, ask.path)?;
+    let mut found = archive::images(&file, kind, ask)?;
     found.images.iter_mut().for_each(|image| image.fallback.clear());
     Ok(found)
 }

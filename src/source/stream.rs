@@ -147,6 +147,33 @@ pub(super) fn start(file: &Arc<SourceFile>, shown: &Path) -> Result<Vec<u8>, Sou
     Ok(block)
 }
 
+/// A pipe that was named as a file, as a shell makes one of `<(docker save myapp)`; nothing for the rest.
+///
+/// # Errors
+/// When it cannot be opened.
+#[cfg(unix)]
+pub(super) fn pipe(path: &Path) -> Result<Option<File>, SourceError> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+
+    if !path.metadata().is_ok_and(|meta| meta.file_type().is_fifo()) {
+        return Ok(None);
+    }
+    // Else it would wait for somebody who writes, and perhaps nobody does.
+    let opened = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
+    let waiting = opened.and_then(|file| {
+        fcntl_setfl(&file, fcntl_getfl(&file)?.difference(OFlags::NONBLOCK))?;
+        Ok(file)
+    });
+    waiting.map(Some).map_err(|source| read_error(path, source))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have pipes with names, so the shape is a Result")]
+pub(super) fn pipe(_: &Path) -> Result<Option<File>, SourceError> {
+    Ok(None)
+}
+
 fn reader(file: &Arc<SourceFile>) -> impl Read + use<> {
     Blob::Range(FileRange::whole(Arc::clone(file))).reader(0)
 }

@@ -150,3 +150,13 @@ fn manifests_without_an_image_of_the_user_are_no_success() {
     ran.says(&["refers to no image of this registry or of a local engine", "left `nginx:1.27`"]);
     assert_eq!(registry.count("POST"), 0);
 }
+
+#[test]
+fn list_shows_what_manifests_would_push() {
+    let engine = Engine::with(&["web:1.0"]);
+    let folder = folder();
+    deployment(folder.path(), "a.yaml", &["r.example/me/web:1.0", "nginx:1.27"]);
+    let list = Program::new().args(["list", "-r", "r.example", "--from-manifests"]).arg(folder.path());
+    let ran = list.env("DOCKER_HOST", engine.host()).run().exits(0);
+    assert_eq!(ran.stdout, "r.example/me/web:1.0\n");
+}

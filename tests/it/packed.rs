@@ -171,3 +171,20 @@ fn list_shows_what_is_in_compressed_archives() {
     let ran = Program::new().args(["list", "-"]).input(tar).run().exits(0);
     assert_eq!(ran.stdout, "<registry>/<owner>/web:1.0\n");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_wait_for_a_pipe() {
+    let registry = Registry::distribution().start();
+    let folder = folder();
+    let path = folder.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    // For both, so that it is not waited for a reader; and there is a writer from the start.
+    let mut pipe = fs::File::options().read(true).write(true).open(&path).unwrap();
+    let running = Program::push_to(&registry).arg(&path).start();
+    // More than a pipe holds, so that somebody has read of it.
+    pipe.write_all(&tar(folder.path(), "web:1.0")[..200_000]).unwrap();
+    running.signal("INT");
+    running.wait().exits(130);
+    assert_eq!(registry.count("PUT"), 0);
+}

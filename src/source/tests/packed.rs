@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use super::kit::{Tar, archive, find, find_in, layer, names, only, places, saved, told};
+use super::kit::{Tar, archive, find, find_in, layer, names, only, places, saved, testdata, told};
 use crate::oci::sha256;
 use crate::port::Found;
 use crate::source::{Places, Spec};
@@ -94,6 +94,39 @@ fn standard_input_without_a_tar_says_so() {
     assert!(told(from_input(b"")).contains("`-` holds no image: it has 0 bytes"));
     assert!(told(from_input(&[b'x'; 600])).contains("`-` holds no image: it is no tar"));
     assert!(told(find(Spec::Stdin)).contains("could not read `-`"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_was_named_is_read_and_one_that_nobody_writes_to_is_empty() {
+    use std::os::fd::{AsRawFd, OwnedFd};
+
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let sending = std::thread::spawn(move || writer.write_all(&gzip(&image("web:1"))).unwrap());
+    let reader = OwnedFd::from(reader);
+    let image = only(find(archive(Path::new(&format!("/dev/fd/{}", reader.as_raw_fd())))).unwrap());
+    assert_eq!((names(&image), image.fallback.as_str()), (vec!["web:1"], ""));
+    sending.join().unwrap();
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.tar");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert!(told(find(archive(&path))).contains("it has 0 bytes"));
+}
+
+#[test]
+fn a_search_finds_what_every_tool_saved_and_somebody_packed() {
+    let dir = tempfile::tempdir().unwrap();
+    let tools =
+        ["docker-hybrid", "docker-hybrid-packed", "docker-legacy-multi", "podman-docker", "podman-oci"];
+    for tool in tools.into_iter().chain(["skopeo-oci", "valid-image"]) {
+        let content = fs::read(testdata(&format!("{tool}.tar"))).unwrap();
+        fs::write(dir.path().join(tool), gzip(&content)).unwrap();
+        let plain = find(archive(&testdata(&format!("{tool}.tar")))).unwrap();
+        let packed = find(Spec::Folder { path: dir.path().to_owned() }).unwrap();
+        assert_eq!(packed.images.len(), plain.images.len(), "{tool}");
+        fs::remove_file(dir.path().join(tool)).unwrap();
+    }
 }
 
 /// Packs with a program of this machine, if it is there: what others write is what is read.
