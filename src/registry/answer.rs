@@ -124,7 +124,7 @@ impl Answer {
             (413, _) => Refusal::TooLarge,
             (507, _) => Refusal::Quota,
             (300..=399, _) => {
-                Refusal::Redirected { to: escaped(self.header(&header::LOCATION).unwrap_or_default()) }
+                Refusal::Redirected { to: shown_url(self.header(&header::LOCATION).unwrap_or_default()) }
             }
             _ => Refusal::Other,
         }
@@ -158,6 +158,17 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     shown
+}
+
+/// A URL of a server's without what may be a key to something: its user information and its query.
+pub(super) fn shown_url(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (url, rest) = url.split_at_checked(end).unwrap_or((url, ""));
+    let start = url.find("//").map_or(0, |slashes| slashes + 2);
+    let (before, after) = url.split_at_checked(start).unwrap_or(("", url));
+    let authority = after.split(['/', '\\']).next().unwrap_or_default();
+    let after = authority.rfind('@').and_then(|at| after.get(at + 1..)).unwrap_or(after);
+    escaped(&format!("{before}{after}{}", if rest.is_empty() { "" } else { "?****" }))
 }
 
 #[cfg(test)]
@@ -212,6 +223,20 @@ mod tests {
         assert_eq!(answer(502, &[], page).said(), "502 Bad Gateway");
         assert_eq!(answer(502, &[], "<p>hi").said(), "");
         assert_eq!(answer(404, &[], "Not found.\n").said(), "Not found.");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_a_key() {
+        for (url, shown) in [
+            ("https://s3.example/b/x?X-Amz-Signature=secret", "https://s3.example/b/x?****"),
+            ("https://user:secret@r.example/x", "https://r.example/x"),
+            ("//user:secret@r.example", "//r.example"),
+            ("/v2/web/blobs/uploads/1?_state=secret", "/v2/web/blobs/uploads/1?****"),
+            ("https://r.example/a@b", "https://r.example/a@b"),
+            ("https://r.example#secret", "https://r.example?****"),
+        ] {
+            assert_eq!(shown_url(url), shown);
+        }
     }
 
     #[test]

@@ -84,7 +84,8 @@ impl RegistryClient {
             ("http", Scheme::Http) => Scheme::Http,
             _ => return None,
         };
-        let origin = Origin::new(scheme, url.host_str()?, url.port_or_known_default()?);
+        let host = url.host_str()?.trim_matches(['[', ']']);
+        let origin = Origin::new(scheme, host, url.port_or_known_default()?);
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         (origin != self.courier.origin).then(|| (origin, format!("{}{query}", url.path())))
     }
@@ -97,8 +98,8 @@ impl RegistryClient {
             checked: Checked::new(digest, blob.len())?,
             scope: Scope::of(repository).and_reading(*mount_from),
             mount: match (mount_from, self.dialect()) {
-                (Some(from), _) => Mount::From(from),
-                (None, Dialect::Gitea) => Mount::FromAnywhere,
+                (_, Dialect::Gitea) => Mount::FromAnywhere,
+                (Some(from), Dialect::Spec) => Mount::From(from),
                 (None, Dialect::Spec) => Mount::No,
             },
             subject: format!("{repository}@{digest}"),
@@ -157,6 +158,10 @@ impl RegistryClient {
             self.body_limit.fetch_min(call.content.len() - 1, Ordering::Relaxed);
         }
         match sent {
+            Ok(answer) if *action == Action::Ask => {
+                let answer = self.followed(answer, &path, subject).await?;
+                self.reply(&answer, action, &path, journey).map(Event::Answered)
+            }
             Ok(answer) => self.reply(&answer, action, &path, journey).map(Event::Answered),
             Err(Fault::Cancelled) => Ok(Event::Cancelled),
             Err(Fault::Network(fault)) if passing(&fault).is_some() => Ok(Event::Broken(broken(&fault))),

@@ -128,27 +128,10 @@ fn distrust(error: &TlsError) -> String {
     }
 }
 
-/// The first address that answers; a slow one does not hold up the next.
+/// The first address that answers; one that is slow or refuses does not hold up the next.
 async fn connected(addresses: &[SocketAddr]) -> Result<TcpStream, NetworkFault> {
-    let mut attempts: FuturesUnordered<_> = addresses
-        .iter()
-        .zip(0_u32..)
-        .map(|(address, position)| async move {
-            sleep(STAGGER * position).await;
-            (*address, TcpStream::connect(address).await)
-        })
-        .collect();
     let mut last = None;
-    let first = async {
-        while let Some((address, attempt)) = attempts.next().await {
-            match attempt {
-                Ok(socket) => return Some(socket),
-                Err(error) => last = Some(worse(last.take(), (address, error))),
-            }
-        }
-        None
-    };
-    let ended = timeout(CONNECT, first).await;
+    let ended = timeout(CONNECT, first(addresses, &mut last)).await;
     let address = addresses.first().map(ToString::to_string).unwrap_or_default();
     match (ended, last) {
         (Ok(Some(socket)), _) => Ok(socket),
@@ -157,6 +140,27 @@ async fn connected(addresses: &[SocketAddr]) -> Result<TcpStream, NetworkFault> 
         }
         (_, Some((address, source))) => Err(NetworkFault::Connect { address: address.to_string(), source }),
         (_, None) => Err(NetworkFault::Connect { address, source: io::ErrorKind::TimedOut.into() }),
+    }
+}
+
+async fn first(addresses: &[SocketAddr], last: &mut Option<(SocketAddr, io::Error)>) -> Option<TcpStream> {
+    let attempt = |address: &SocketAddr| {
+        let address = *address;
+        async move { (address, TcpStream::connect(address).await) }
+    };
+    let mut left = addresses.iter();
+    let mut attempts: FuturesUnordered<_> = left.next().map(attempt).into_iter().collect();
+    loop {
+        let has_more = left.len() > 0;
+        tokio::select! {
+            Some((address, attempt)) = attempts.next() => match attempt {
+                Ok(socket) => return Some(socket),
+                Err(error) => *last = Some(worse(last.take(), (address, error))),
+            },
+            () = sleep(STAGGER), if has_more => {}
+            else => return None,
+        }
+        attempts.extend(left.next().map(attempt));
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::answer::escaped;
+use super::answer::shown_url;
 use crate::port::{Origin, Scheme};
 
 /// Path and query of an upload session on the registry's own origin, exactly as the registry gave it.
@@ -18,7 +18,7 @@ impl Session {
     /// the registry's own origin is taken; an `http` URL of an `https` registry, as ingresses without
     /// `X-Forwarded-Proto` give it, is asked on the registry's own connection all the same.
     pub(super) fn resolve(origin: &Origin, requested: &str, location: &str) -> Result<Self, Foreign> {
-        let foreign = || Foreign(escaped(location));
+        let foreign = || Foreign(shown_url(location));
         let base = Url::parse(&format!("{origin}{requested}")).map_err(|_| foreign())?;
         let url = base.join(location).map_err(|_| foreign())?;
         if !is_own(origin, &url) {

@@ -1,6 +1,6 @@
 use url::Url;
 
-use super::answer::escaped;
+use super::answer::shown_url;
 use super::location::Session;
 use super::resolve::is_loopback_name;
 use crate::port::{Origin, Scheme};
@@ -49,12 +49,13 @@ pub(super) struct Gate {
 
 impl Gate {
     /// The challenge of a registry names the realm: whoever can answer for the registry would get the
-    /// login sent anywhere. `Err` is the realm, made safe to show.
+    /// login sent anywhere. `Err` is the realm as it can be trusted (`host` or `host:port`), or what stands
+    /// in its place, made safe to show.
     pub(super) fn check(&self, registry: &Origin, realm: &str) -> Result<Realm, String> {
         if let Ok(own) = Session::resolve(registry, "/v2/", realm) {
             return Ok(Realm { origin: registry.clone(), path: own.path().to_owned() });
         }
-        let refused = || escaped(realm);
+        let refused = || shown_url(realm);
         let url = Url::parse(realm).map_err(|_| refused())?;
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
         if host.is_empty() || !url.username().is_empty() || url.password().is_some() {
@@ -65,8 +66,11 @@ impl Gate {
         let port = url.port_or_known_default().filter(|_| known).ok_or_else(refused)?;
         let origin = Origin::new(scheme, host.trim_matches(['[', ']']), port);
         let downgrade = registry.scheme() == Scheme::Https && scheme == Scheme::Http;
-        if downgrade || !(self.is_trusted(registry, &origin) || self.is_of_the_house(registry, &origin)) {
+        if downgrade {
             return Err(refused());
+        }
+        if !(self.is_trusted(registry, &origin) || self.is_of_the_house(registry, &origin)) {
+            return Err(origin.authority());
         }
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         Ok(Realm { origin, path: format!("{}{query}", url.path()) })
@@ -160,6 +164,14 @@ mod tests {
         {
             assert!(check(registry, realm).is_err(), "{registry} {realm}");
         }
+    }
+
+    #[test]
+    fn what_is_refused_is_named_as_it_could_be_trusted() {
+        let named = |realm| check("https://r.example.com", realm).unwrap_err();
+        assert_eq!(named("https://auth.example:8443/token?service=x"), "auth.example:8443");
+        assert_eq!(named("https://auth.example:443/token"), "auth.example");
+        assert_eq!(named("http://u:secret@auth.example/token?x=secret"), "http://auth.example/token?****");
     }
 
     #[test]

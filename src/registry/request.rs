@@ -46,7 +46,8 @@ impl Scope {
 pub(super) enum Mount<'a> {
     No,
     From(&'a Repository),
-    /// Gitea finds the blob in any repository that the user may read.
+    /// Gitea finds the blob in any repository that the user may read. A `from` that is not exactly its
+    /// name for one, as behind a path prefix, would keep it from looking.
     FromAnywhere,
 }
 

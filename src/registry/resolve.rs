@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::lookup_host;
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use crate::event::Events;
@@ -45,7 +45,7 @@ enum Kind {
     Name,
 }
 
-/// Finds addresses, and remembers them for the run.
+/// Finds addresses, one look-up at a time, and remembers them for the run.
 #[derive(Debug)]
 pub(super) struct Resolver {
     pinned: Vec<Pinned>,
@@ -62,12 +62,12 @@ impl Resolver {
     /// Addresses in the order in which they are tried.
     pub(super) async fn addresses(&self, origin: &Origin) -> Result<Vec<SocketAddr>, NetworkFault> {
         let key = (origin.host().to_owned(), origin.port());
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(addresses) = known {
-            return Ok(addresses);
+        let mut known = self.known.lock().await;
+        if let Some(addresses) = known.get(&key) {
+            return Ok(addresses.clone());
         }
         let addresses = self.look_up(origin).await?;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, addresses.clone());
+        known.insert(key, addresses.clone());
         Ok(addresses)
     }
 

@@ -673,3 +673,16 @@ async fn a_body_limit_is_learned_once_for_all_blobs() {
     assert!(registry.lines().iter().all(|line| !line.ends_with("413")), "{:#?}", registry.lines());
     registry.assert_orderly();
 }
+
+#[tokio::test]
+async fn a_blob_whose_answer_was_lost_is_found_in_storage_elsewhere() {
+    let (registry, storage) = (Registry::distribution().start(), Registry::distribution().start());
+    let bytes = content(100_000);
+    storage.put_blob("web", bytes.clone());
+    registry.script(Match::method("PUT"), Fault::AnswerLost);
+    registry.script(Match::method("HEAD").nth(2), Fault::Redirect(storage.origin()));
+    let client = Setting::anonymous(&registry).client();
+    client.upload("web", &bytes).await.unwrap();
+    assert_eq!((registry.count("POST"), storage.count("HEAD")), (1, 1));
+    registry.assert_orderly();
+}

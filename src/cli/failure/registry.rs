@@ -1,3 +1,4 @@
+use super::advice::quoted;
 use super::login::{self, Refused};
 use super::refusal::{self, Answer};
 use super::{Class, Failure, Scene, network, source};
@@ -26,7 +27,7 @@ fn other(error: &RegistryError, scene: &Scene<'_>) -> Failure {
             .say("Look at both names: whoever runs the token server would get the login")
             .run(
                 "If they belong together",
-                scene.with(&format!("--trust-realm {}={realm}", origin.authority())),
+                scene.with(&format!("--trust-realm {}", quoted(&format!("{}={realm}", origin.authority())))),
             ),
         RegistryError::ForeignLocation { .. } => of(Class::Network, "LOCATION_FOREIGN")
             .say("Push to the address that the registry calls itself by")
