@@ -4,10 +4,12 @@ use std::io::{self, Write};
 
 use super::failure::LocalError;
 
+mod document;
 mod json;
 mod list;
 mod table;
 
+pub(super) use document::document;
 pub(super) use json::{Ending, push_report};
 pub(super) use list::{Listed, image_list, list_names, list_table};
 pub(super) use table::table;

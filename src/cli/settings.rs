@@ -12,7 +12,7 @@ mod view;
 
 pub(super) use login::{Given, GivenKind, Login};
 pub(super) use place::{GivenRegistry, Place, Tls};
-pub(super) use view::{Colour, Detail, LogFormat, Output, Progress, Stderr, View};
+pub(super) use view::{Colour, Detail, Form, LogFormat, Output, Progress, Stderr, View};
 
 use super::args::{
     ClusterArgs, CompressionArg, ContentArgs, ListArgs, ModeArgs, NameArgs, PushArgs, SearchArgs, SourceArgs,

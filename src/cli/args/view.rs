@@ -3,7 +3,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Output")]
 pub(in crate::cli) struct ViewArgs {
-    /// What stdout gets: one reference with its digest a line, a table, or JSON
+    /// What stdout gets: one reference with its digest a line, a table, or a document in JSON or YAML
     #[arg(short, long, value_name = "FORM", default_value = "name")]
     pub(in crate::cli) output: OutputArg,
     /// Say nothing but warnings and errors
@@ -35,12 +35,14 @@ pub(in crate::cli) enum OutputArg {
     Name,
     Table,
     Json,
+    Yaml,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum VersionFormArg {
     Text,
     Json,
+    Yaml,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

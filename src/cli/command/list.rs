@@ -180,7 +180,7 @@ fn conclude(
     let mut failures: Vec<Failure> = faults.iter().map(|fault| explain(fault, scene)).collect();
     let class = stopped.or_else(|| whole(&failures));
     let text = match output {
-        Output::Json => image_list(&images, &failures, number(class)),
+        Output::Document(form) => image_list(&images, &failures, number(class), form),
         Output::Table if images.is_empty() => String::new(),
         Output::Table => list_table(&images),
         Output::Name => list_names(&images),

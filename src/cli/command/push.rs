@@ -55,13 +55,13 @@ fn same_place(args: &PushArgs, name: &str) -> String {
     }
 }
 
-/// A program that asked for JSON gets it also where there is nothing to run.
+/// A program that asked for a document gets it also where there is nothing to run.
 fn refused(fault: &Fault, view: &View, scene: &Scene<'_>) -> ExitCode {
-    if view.output == Output::Json {
+    if let Output::Document(form) = view.output {
         let failure = explain(fault, scene);
         let exit_code = failure.class.number();
         let ending = Ending { stop: StopAfter::Push, facts: None, failure: Some(&failure), exit_code };
-        let _ = answer(&mut io::stdout(), &push_report(&PushReport::default(), &ending, scene));
+        let _ = answer(&mut io::stdout(), &push_report(&PushReport::default(), &ending, scene, form));
     }
     refuse(fault, scene, Ink::new(view.colour))
 }
@@ -169,7 +169,7 @@ fn conclude(ran: Ran, telling: &Telling<'_>, out: &mut dyn Write) -> u8 {
 
 fn answered(report: &PushReport, ending: &Ending<'_>, output: Output, scene: &Scene<'_>) -> String {
     match output {
-        Output::Json => push_report(report, ending, scene),
+        Output::Document(form) => push_report(report, ending, scene, form),
         Output::Table if report.images.is_empty() => String::new(),
         Output::Table => output::table(report),
         Output::Name => output::names(report),

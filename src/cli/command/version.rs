@@ -1,11 +1,12 @@
 use std::io;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::Start;
 use crate::cli::args::{VersionArgs, VersionFormArg};
-use crate::cli::output::{API_VERSION, answer};
+use crate::cli::output::{API_VERSION, answer, document};
+use crate::cli::settings::Form;
 
 /// Prints the version.
 pub(in crate::cli) fn version(args: VersionArgs, start: &Start) -> ExitCode {
@@ -15,18 +16,31 @@ pub(in crate::cli) fn version(args: VersionArgs, start: &Start) -> ExitCode {
 
 fn text(form: VersionFormArg, name: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let (os, arch) = (os(), arch());
     match form {
-        VersionFormArg::Text => format!("{name} v{version} ({os}/{arch})\n"),
-        VersionFormArg::Json => {
-            let document = json!({
-                "apiVersion": API_VERSION,
-                "kind": "Version",
-                "version": format!("v{version}"),
-                "os": os,
-                "arch": arch,
-            });
-            format!("{document}\n")
+        VersionFormArg::Text => format!("{name} v{version} ({}/{})\n", os(), arch()),
+        VersionFormArg::Json => document(&Version::ours(), Form::Json),
+        VersionFormArg::Yaml => document(&Version::ours(), Form::Yaml),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    api_version: &'static str,
+    kind: &'static str,
+    version: &'static str,
+    os: &'static str,
+    arch: &'static str,
+}
+
+impl Version {
+    fn ours() -> Self {
+        Self {
+            api_version: API_VERSION,
+            kind: "Version",
+            version: concat!("v", env!("CARGO_PKG_VERSION")),
+            os: os(),
+            arch: arch(),
         }
     }
 }
@@ -59,8 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_the_version_as_json() {
+    fn programs_get_the_version_as_a_document() {
         let value: serde_json::Value = serde_json::from_str(&text(VersionFormArg::Json, "x")).unwrap();
+        let yaml: serde_json::Value = serde_saphyr::from_str(&text(VersionFormArg::Yaml, "x")).unwrap();
+        assert_eq!(value, yaml);
         assert_eq!(value["version"], concat!("v", env!("CARGO_PKG_VERSION")));
         assert_eq!(value["kind"], "Version");
     }

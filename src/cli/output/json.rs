@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::API_VERSION;
 use super::table::word;
+use super::{API_VERSION, document};
 use crate::cli::facts::Facts;
 use crate::cli::failure::{Failure, Retry, Scene, clean, one};
 use crate::cli::screen::Counts;
+use crate::cli::settings::Form;
 use crate::job::StopAfter;
 use crate::report::{ImageOutcome, LayerCounts, PushReport, Status};
 
@@ -127,9 +128,18 @@ pub(in crate::cli) struct Ending<'a> {
 }
 
 /// The document of a push or a dry run, one entry an image and target tag.
-pub(in crate::cli) fn push_report(report: &PushReport, ending: &Ending<'_>, scene: &Scene<'_>) -> String {
+pub(in crate::cli) fn push_report(
+    report: &PushReport,
+    ending: &Ending<'_>,
+    scene: &Scene<'_>,
+    form: Form,
+) -> String {
+    document(&whole(report, ending, scene), form)
+}
+
+fn whole<'a>(report: &PushReport, ending: &Ending<'a>, scene: &Scene<'_>) -> Document<'a> {
     let counts = Counts::of(report);
-    document(&Document {
+    Document {
         api_version: API_VERSION,
         kind: "PushReport",
         dry_run: ending.stop == StopAfter::Plan,
@@ -159,12 +169,7 @@ pub(in crate::cli) fn push_report(report: &PushReport, ending: &Ending<'_>, scen
         },
         error: ending.failure.map(Problem::of),
         exit_code: ending.exit_code,
-    })
-}
-
-/// JSON with a line's end; the values here cannot fail to be written.
-pub(super) fn document<T: Serialize>(value: &T) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+    }
 }
 
 fn entry(image: &ImageOutcome, scene: &Scene<'_>) -> Image {

@@ -1,10 +1,12 @@
 use serde::Serialize;
 
 use super::API_VERSION;
-use super::json::{Problem, document};
+use super::document;
+use super::json::Problem;
 use super::table::aligned;
 use crate::cli::failure::Failure;
 use crate::cli::screen::{escaped, size};
+use crate::cli::settings::Form;
 use crate::oci::Platform;
 
 /// An image that a push would take, under one of its names.
@@ -72,8 +74,13 @@ struct Layers {
 }
 
 /// The document of `list`.
-pub(in crate::cli) fn image_list(images: &[Listed], failures: &[Failure], exit_code: u8) -> String {
-    document(&ImageList {
+pub(in crate::cli) fn image_list(
+    images: &[Listed],
+    failures: &[Failure],
+    exit_code: u8,
+    form: Form,
+) -> String {
+    let list = ImageList {
         api_version: API_VERSION,
         kind: "ImageList",
         images: images
@@ -89,5 +96,6 @@ pub(in crate::cli) fn image_list(images: &[Listed], failures: &[Failure], exit_c
             .collect(),
         errors: failures.iter().map(Problem::of).collect(),
         exit_code,
-    })
+    };
+    document(&list, form)
 }

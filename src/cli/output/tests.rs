@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::cli::facts::{AuthFacts, AuthSource, ClusterFacts, Facts, RegistryFacts, TlsFacts};
 use crate::cli::failure::{Fault, Scene, explain};
+use crate::cli::settings::Form;
 use crate::job::StopAfter;
 use crate::oci::{MediaType, Platform, sha256};
 use crate::port::{Refusal, RegistryError, SourceError, SourceName};
@@ -71,21 +72,32 @@ fn report() -> PushReport {
     }
 }
 
-fn document(report: &PushReport, stop: StopAfter) -> String {
+fn report_of(report: &PushReport, stop: StopAfter, form: Form) -> String {
     let facts = facts();
     let scene = Scene { command: "idpbuilder push", sources: &[], home: None, facts: Some(&facts) };
-    push_report(report, &Ending { stop, facts: Some(&facts), failure: None, exit_code: 7 }, &scene)
+    let ending = Ending { stop, facts: Some(&facts), failure: None, exit_code: 7 };
+    push_report(report, &ending, &scene, form)
 }
 
 #[test]
 fn the_report_of_a_push_has_an_entry_for_every_image() {
-    assert_snapshot!(document(&report(), StopAfter::Push));
+    assert_snapshot!(report_of(&report(), StopAfter::Push, Form::Json));
+}
+
+#[test]
+fn the_report_is_the_same_in_yaml() {
+    let [json, yaml] = [Form::Json, Form::Yaml].map(|form| report_of(&report(), StopAfter::Push, form));
+    let of_json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let of_yaml: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+    assert_eq!(of_json, of_yaml);
+    assert_snapshot!(yaml);
 }
 
 #[test]
 fn a_dry_run_says_that_it_is_one() {
     let planned = PushReport { images: vec![image("myapp:dev", Status::Planned)], ..PushReport::default() };
-    let value: serde_json::Value = serde_json::from_str(&document(&planned, StopAfter::Plan)).unwrap();
+    let value: serde_json::Value =
+        serde_json::from_str(&report_of(&planned, StopAfter::Plan, Form::Json)).unwrap();
     assert_eq!(value["dryRun"], true);
     assert_eq!(value["images"][0]["status"], "planned");
     assert_eq!(value["summary"]["planned"], 1);
@@ -119,7 +131,7 @@ fn a_list_is_a_document_of_its_own_kind() {
     let fault = Fault::Source(SourceError::Damaged { path: "x.tar".into(), reason: "cut off".into() });
     let scene = Scene { command: "x", sources: &[], home: None, facts: None };
     let failures = [explain(&fault, &scene)];
-    assert_snapshot!(image_list(&[listed("web:1")], &failures, 3));
+    assert_snapshot!(image_list(&[listed("web:1")], &failures, 3, Form::Json));
 }
 
 #[test]

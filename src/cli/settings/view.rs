@@ -17,7 +17,14 @@ pub(in crate::cli) struct View {
 pub(in crate::cli) enum Output {
     Name,
     Table,
+    Document(Form),
+}
+
+/// How a document for programs is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Form {
     Json,
+    Yaml,
 }
 
 /// How much is said on stderr.
@@ -63,7 +70,8 @@ impl View {
             output: match args.output {
                 OutputArg::Name => Output::Name,
                 OutputArg::Table => Output::Table,
-                OutputArg::Json => Output::Json,
+                OutputArg::Json => Output::Document(Form::Json),
+                OutputArg::Yaml => Output::Document(Form::Yaml),
             },
             detail: match (args.quiet, args.progress) {
                 (true, _) => Detail::Quiet,

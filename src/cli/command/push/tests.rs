@@ -5,7 +5,7 @@ use super::*;
 use crate::cli::facts::{AuthFacts, AuthSource, RegistryFacts, TlsFacts};
 use crate::cli::failure::LocalError;
 use crate::cli::screen::Paper;
-use crate::cli::settings::Colour;
+use crate::cli::settings::{Colour, Form};
 use crate::oci::sha256;
 use crate::port::{NetworkFault, Origin, RegistryError, Scheme, SourceError, SourceName};
 use crate::report::{ImageError, ImageOutcome, LayerCounts, Phases, Status};
@@ -153,7 +153,7 @@ fn a_closed_stdout_fails_nothing_and_a_full_one_does() {
     let closed = &mut Broken(io::ErrorKind::BrokenPipe);
     assert_eq!(concluded_on(closed, pushed(), None, Output::Name).0, 0);
     let full = &mut Broken(io::ErrorKind::StorageFull);
-    let (code, err) = concluded_on(full, pushed(), None, Output::Json);
+    let (code, err) = concluded_on(full, pushed(), None, Output::Document(Form::Json));
     assert_eq!(code, 1);
     assert!(err.contains("error: could not write the result to stdout"), "{err}");
 }
@@ -161,7 +161,7 @@ fn a_closed_stdout_fails_nothing_and_a_full_one_does() {
 #[test]
 fn the_json_of_a_run_that_could_not_go_on_says_why() {
     let fault = Ended::Fault(LocalError::NoOwner.into());
-    let (code, out, _) = concluded(fault, None, Output::Json);
+    let (code, out, _) = concluded(fault, None, Output::Document(Form::Json));
     let document: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(document["exitCode"], code);
     assert_eq!(document["error"]["code"], "NO_OWNER");
