@@ -29,12 +29,18 @@ struct Typed {
     push: PushArgs,
 }
 
-const AFTER_HELP: &str = "\
+pub(super) const AFTER_HELP: &str = "\
 Without --registry the registry, its certificate and the login are read from the cluster.
 --username, --password, --token and --insecure are about the registry, never the Kubernetes API.
 The password is best given by --password-stdin or IDPBUILDER_REGISTRY_PASSWORD.
 
 stdout has the result only, everything else is on stderr.
+With --progress json, stderr is one JSON object a line. Each has `schemaVersion`, 1, and a `type`:
+connected, skipped, note, warning, spoolStarted, spoolProgress, spoolFinished, imageFound, planned,
+imageStarted, packStarted, packProgress, packFinished, blobStarted, blobProgress, blobStoring,
+blobFinished, blobFailed, retrying, manifestPut, imageFinished, error, finished. Bytes are told
+of four times a second at most. Lines of a log have no `schemaVersion`.
+
 Exit codes: 0 done, 1 mixed or internal, 2 usage, 3 no image or damaged, 4 login failed,
 5 Kubernetes, 6 network or TLS, 7 refused by the registry, 130 and 143 interrupted.";
 

@@ -19,8 +19,8 @@ use super::args::{SearchArgs, SourceArgs};
 use super::called::Called;
 use super::environment::Environment;
 use super::failure::{Class, Fault, LocalError, Scene, explain};
-use super::screen::Ink;
-use super::settings::Stderr;
+use super::screen::{self, Ink, Screen};
+use super::settings::{Stderr, View};
 
 /// What a command is told beside its arguments.
 pub(super) struct Start {
@@ -46,16 +46,12 @@ fn shown(sources: &SourceArgs, search: &SearchArgs) -> Vec<String> {
 const FROM_MANIFESTS: &str = "--from-manifests";
 
 /// Tells why a command was not even begun.
-pub(super) fn refuse(fault: &Fault, scene: &Scene<'_>, ink: Ink) -> ExitCode {
+pub(super) fn refuse(fault: &Fault, scene: &Scene<'_>, view: &View) -> ExitCode {
     let failure = explain(fault, scene);
-    print_error(&failure.render(ink));
-    failure.class.into()
-}
-
-/// A line on stderr where there is no screen yet; a closed one changes nothing.
-fn print_error(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let exit_code = failure.class.number();
+    let (paper, _) = screen::terminal(view.progress);
+    Screen::new(paper, Ink::new(view.colour), view.detail).finished(&[failure], None, exit_code);
+    ExitCode::from(exit_code)
 }
 
 /// Runs `work` to its end on a runtime, and leaves behind what it still holds: a thread that waits for a

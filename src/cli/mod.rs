@@ -29,8 +29,7 @@ use called::Called;
 use command::Start;
 use environment::Environment;
 use failure::{Fault, Scene};
-use screen::Ink;
-use settings::{Colour, Stderr};
+use settings::{Stderr, View};
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
@@ -43,7 +42,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(fault) => {
             let scene = Scene { command: called.name(), sources: &[], home: None, facts: None };
-            command::refuse(&fault, &scene, Ink::new(Colour::Plain))
+            command::refuse(&fault, &scene, &View::plain())
         }
     }
 }

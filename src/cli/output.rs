@@ -10,9 +10,9 @@ mod list;
 mod table;
 
 pub(super) use document::document;
-pub(super) use json::{Ending, push_report};
+pub(super) use json::{Ending, Place, Problem, Summary, push_report};
 pub(super) use list::{Listed, image_list, list_names, list_table};
-pub(super) use table::table;
+pub(super) use table::{table, word};
 
 use super::screen::pinned;
 use crate::report::{PushReport, Status};

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 mod bar;
 mod ink;
+mod json;
 mod paper;
 mod spool;
 mod summary;
@@ -16,17 +17,20 @@ mod transfer;
 
 pub(super) use ink::Ink;
 pub(super) use paper::{LogWriter, Paper, terminal};
-pub(super) use summary::{Counts, header, pinned, plan, summary};
+pub(super) use summary::{Counts, pinned, plan, summary};
 pub(super) use text::{duration, escaped, short, size};
 
+use super::facts::Facts;
+use super::failure::Failure;
 use super::journal::Journal;
 use super::settings::Detail;
 use crate::event::{BlobOutcome, Event};
 use crate::oci::Digest;
 use crate::plan::Outstanding;
 use crate::port::SourceName;
-use crate::report::{ImageOutcome, Status};
+use crate::report::{ImageOutcome, PushReport, Status};
 use spool::Spools;
+use summary::header;
 use transfer::{Piece, State, Transfers, Work};
 
 /// Draws what happens.
@@ -98,12 +102,36 @@ impl Screen {
 
     fn take(&mut self, event: Event, journal: &mut Journal) {
         journal.record(&event);
+        if let Some(lines) = self.paper.json() {
+            lines.event(&event);
+        }
         self.show(event, Instant::now());
     }
 
-    /// References are shown without this name, which the header has.
-    pub(super) fn host_is(&mut self, host: &str) {
+    /// Says where the run goes. References are shown without the registry's name from now on.
+    pub(super) fn connected(&mut self, facts: &Facts) {
+        self.host_is(&facts.registry.host);
+        match self.paper.json() {
+            Some(lines) => lines.connected(facts),
+            None => self.line(Detail::Summary, &header(facts)),
+        }
+    }
+
+    fn host_is(&mut self, host: &str) {
         self.host = Some(host.to_owned());
+    }
+
+    /// Says what went wrong, and with which exit code the program ends: the last that is shown.
+    pub(super) fn finished(&mut self, failures: &[Failure], report: Option<&PushReport>, exit_code: u8) {
+        for failure in failures {
+            match self.paper.json() {
+                Some(lines) => lines.error(failure),
+                None => self.line(Detail::Quiet, &failure.render(self.ink)),
+            }
+        }
+        if let Some(lines) = self.paper.json() {
+            lines.finished(report, exit_code);
+        }
     }
 
     /// What ends after this was cancelled is said to be stopped, and not to have failed.
@@ -114,10 +142,6 @@ impl Screen {
     /// What the plan said was to be sent.
     pub(super) fn outstanding(&self) -> Outstanding {
         self.outstanding
-    }
-
-    pub(super) fn ink(&self) -> Ink {
-        self.ink
     }
 
     /// Takes the images that came to their end.
@@ -251,6 +275,9 @@ impl Screen {
     }
 
     fn tick(&mut self, now: Instant) {
+        if let Some(lines) = self.paper.json() {
+            lines.tick(now);
+        }
         self.transfers.sample(now);
         self.transfers.draw(&self.paper, self.ink);
         for line in self.spools.tick(now, &self.paper) {

@@ -15,6 +15,8 @@ mod packed;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod progress;
+#[cfg(test)]
 mod referrers;
 #[cfg(test)]
 mod registry;

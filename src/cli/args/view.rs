@@ -9,7 +9,8 @@ pub(in crate::cli) struct ViewArgs {
     /// Say nothing but warnings and errors
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
-    /// How progress is shown: bars need a terminal, lines do not [default: auto]
+    /// How progress is shown: bars need a terminal, lines do not; json writes all of stderr as one JSON object a
+    /// line, for programs [default: auto]
     #[arg(long, value_name = "HOW", conflicts_with = "quiet")]
     pub(in crate::cli) progress: Option<ProgressArg>,
     /// What is logged on stderr [default: info; warn where bars are drawn, which say the same]
@@ -50,6 +51,7 @@ pub(in crate::cli) enum ProgressArg {
     Auto,
     Bars,
     Lines,
+    Json,
     None,
 }
 

@@ -8,7 +8,7 @@ use crate::cli::args::ListArgs;
 use crate::cli::failure::{Class, Failure, Fault, explain, whole};
 use crate::cli::output::{Listed, answer, image_list, list_names, list_table};
 use crate::cli::screen::{self, Ink, Screen};
-use crate::cli::settings::{Detail, ListSettings, Notice, Output, Place, Surroundings, View};
+use crate::cli::settings::{ListSettings, Notice, Output, Place, Surroundings, View};
 use crate::cli::stop::{Reason, Stop};
 use crate::cli::word::Disk;
 use crate::cli::{logging, wire};
@@ -28,14 +28,14 @@ pub(in crate::cli) fn list(args: ListArgs, start: &Start) -> ExitCode {
         .and_then(|settings| Ok((wire::sources(&settings, &start.environment)?, settings)));
     let (sources, settings) = match prepared {
         Ok(prepared) => prepared,
-        Err(fault) => return refuse(&fault, &start.scene(&words), ink),
+        Err(fault) => return refuse(&fault, &start.scene(&words), &view),
     };
     let (paper, logs) = screen::terminal(view.progress);
     logging::begin(&view, ink, &logs);
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
     match on_runtime(run(&sources, &settings, stage, events)) {
         Ok((screen, ended)) => conclude(screen, ended, view.output, &start.scene(&words)),
-        Err(error) => refuse(&Fault::Local(error), &start.scene(&words), ink),
+        Err(error) => refuse(&Fault::Local(error), &start.scene(&words), &view),
     }
 }
 
@@ -187,11 +187,9 @@ fn conclude(
     };
     let written = answer(&mut io::stdout(), &text);
     failures.extend(written.err().map(|error| explain(&Fault::Local(error), scene)));
-    let ink = screen.ink();
-    for failure in &failures {
-        screen.line(Detail::Quiet, &failure.render(ink));
-    }
-    ExitCode::from(number(class.or_else(|| whole(&failures))))
+    let exit_code = number(class.or_else(|| whole(&failures)));
+    screen.finished(&failures, None, exit_code);
+    ExitCode::from(exit_code)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::cli::environment::Environment;
 use crate::cli::facts::Facts;
 use crate::cli::failure::{self, Class, Failure, Fault, Scene, explain, of_report, whole};
 use crate::cli::output::{self, Ending, answer, push_report};
-use crate::cli::screen::{self, Ink, Screen, header};
+use crate::cli::screen::{self, Ink, Screen};
 use crate::cli::settings::{Detail, Notice, Output, Settings, Surroundings, View};
 use crate::cli::stop::{Reason, Stop};
 use crate::cli::word::Disk;
@@ -63,7 +63,7 @@ fn refused(fault: &Fault, view: &View, scene: &Scene<'_>) -> ExitCode {
         let ending = Ending { stop: StopAfter::Push, facts: None, failure: Some(&failure), exit_code };
         let _ = answer(&mut io::stdout(), &push_report(&PushReport::default(), &ending, scene, form));
     }
-    refuse(fault, scene, Ink::new(view.colour))
+    refuse(fault, scene, view)
 }
 
 /// How a run ended, with the screen that tells of it.
@@ -102,8 +102,7 @@ async fn run(settings: &Settings, environment: &Environment, mut stage: Stage, e
         }
         None => return ran(stage.screen, None, Ended::Stopped(PushReport::default())),
     };
-    stage.screen.host_is(&connected.facts.registry.host);
-    stage.screen.line(Detail::Summary, &header(&connected.facts));
+    stage.screen.connected(&connected.facts);
     let (ended, mut stage) = stage
         .during(async {
             tokio::select! {
@@ -160,11 +159,9 @@ fn conclude(ran: Ran, telling: &Telling<'_>, out: &mut dyn Write) -> u8 {
     screen.lines(Detail::Summary, &lines);
     failures.extend(failure);
     failures.extend(written.err().map(|error| explain(&Fault::Local(error), &scene)));
-    let ink = screen.ink();
-    for failure in &failures {
-        screen.line(Detail::Quiet, &failure.render(ink));
-    }
-    number(class.or_else(|| whole(&failures)))
+    let exit_code = number(class.or_else(|| whole(&failures)));
+    screen.finished(&failures, Some(&report), exit_code);
+    exit_code
 }
 
 fn answered(report: &PushReport, ending: &Ending<'_>, output: Output, scene: &Scene<'_>) -> String {

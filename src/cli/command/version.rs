@@ -18,14 +18,14 @@ fn text(form: VersionFormArg, name: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     match form {
         VersionFormArg::Text => format!("{name} v{version} ({}/{})\n", os(), arch()),
-        VersionFormArg::Json => document(&Version::ours(), Form::Json),
-        VersionFormArg::Yaml => document(&Version::ours(), Form::Yaml),
+        VersionFormArg::Json => document(&Document::ours(), Form::Json),
+        VersionFormArg::Yaml => document(&Document::ours(), Form::Yaml),
     }
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Version {
+struct Document {
     api_version: &'static str,
     kind: &'static str,
     version: &'static str,
@@ -33,7 +33,7 @@ struct Version {
     arch: &'static str,
 }
 
-impl Version {
+impl Document {
     fn ours() -> Self {
         Self {
             api_version: API_VERSION,

@@ -17,15 +17,40 @@ struct Document<'a> {
     api_version: &'static str,
     kind: &'static str,
     dry_run: bool,
-    cluster: Option<Cluster<'a>>,
-    registry: Option<Registry<'a>>,
-    auth: Option<Auth<'a>>,
+    #[serde(flatten)]
+    place: Place<'a>,
     images: Vec<Image>,
     summary: Summary,
     /// Why the run as a whole could not go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Problem>,
     exit_code: u8,
+}
+
+/// Where a run goes, and as whom; nothing of it is known of a run that did not get so far.
+#[derive(Serialize, Default)]
+pub(in crate::cli) struct Place<'a> {
+    cluster: Option<Cluster<'a>>,
+    registry: Option<Registry<'a>>,
+    auth: Option<Auth<'a>>,
+}
+
+impl<'a> Place<'a> {
+    pub(in crate::cli) fn of(facts: &'a Facts) -> Self {
+        let Facts { cluster, registry, auth } = facts;
+        Self {
+            cluster: cluster
+                .as_ref()
+                .map(|cluster| Cluster { name: &cluster.name, context: &cluster.context }),
+            registry: Some(Registry {
+                host: &registry.host,
+                address: registry.address.as_deref(),
+                tls: registry.tls.word(),
+                source: &registry.source,
+            }),
+            auth: Some(Auth { source: auth.source.to_string(), username: auth.username.as_deref() }),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -86,7 +111,7 @@ struct Phases {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Summary {
+pub(in crate::cli) struct Summary {
     pushed: usize,
     existing: usize,
     planned: usize,
@@ -96,9 +121,24 @@ struct Summary {
     duration_ms: u64,
 }
 
+impl Summary {
+    pub(in crate::cli) fn of(report: &PushReport) -> Self {
+        let counts = Counts::of(report);
+        Self {
+            pushed: counts.pushed,
+            existing: counts.exists,
+            planned: counts.planned,
+            failed: counts.failed,
+            cancelled: counts.cancelled,
+            bytes_sent: report.bytes_sent,
+            duration_ms: milliseconds(report.duration),
+        }
+    }
+}
+
 /// An error for programs.
 #[derive(Serialize)]
-pub(super) struct Problem {
+pub(in crate::cli) struct Problem {
     code: &'static str,
     message: String,
     hints: Vec<String>,
@@ -107,7 +147,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn of(failure: &Failure) -> Self {
+    pub(in crate::cli) fn of(failure: &Failure) -> Self {
         Self {
             code: failure.code,
             message: clean(&failure.message),
@@ -138,35 +178,13 @@ pub(in crate::cli) fn push_report(
 }
 
 fn whole<'a>(report: &PushReport, ending: &Ending<'a>, scene: &Scene<'_>) -> Document<'a> {
-    let counts = Counts::of(report);
     Document {
         api_version: API_VERSION,
         kind: "PushReport",
         dry_run: ending.stop == StopAfter::Plan,
-        cluster: ending
-            .facts
-            .and_then(|facts| facts.cluster.as_ref())
-            .map(|cluster| Cluster { name: &cluster.name, context: &cluster.context }),
-        registry: ending.facts.map(|facts| Registry {
-            host: &facts.registry.host,
-            address: facts.registry.address.as_deref(),
-            tls: facts.registry.tls.word(),
-            source: &facts.registry.source,
-        }),
-        auth: ending.facts.map(|facts| Auth {
-            source: facts.auth.source.to_string(),
-            username: facts.auth.username.as_deref(),
-        }),
+        place: ending.facts.map(Place::of).unwrap_or_default(),
         images: report.images.iter().map(|image| entry(image, scene)).collect(),
-        summary: Summary {
-            pushed: counts.pushed,
-            existing: counts.exists,
-            planned: counts.planned,
-            failed: counts.failed,
-            cancelled: counts.cancelled,
-            bytes_sent: report.bytes_sent,
-            duration_ms: milliseconds(report.duration),
-        },
+        summary: Summary::of(report),
         error: ending.failure.map(Problem::of),
         exit_code: ending.exit_code,
     }

@@ -19,7 +19,7 @@ pub(in crate::cli) fn table(report: &PushReport) -> String {
 }
 
 /// The word for a status, the same everywhere.
-pub(super) fn word(status: &Status) -> &'static str {
+pub(in crate::cli) fn word(status: &Status) -> &'static str {
     match status {
         Status::Pushed => "pushed",
         Status::Exists => "exists",

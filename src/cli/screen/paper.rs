@@ -2,6 +2,7 @@ use std::io::{self, Write};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::json::JsonLines;
 use crate::cli::settings::Progress;
 
 /// What lines are written on: above the bars of a terminal, or one after another.
@@ -13,6 +14,8 @@ pub(in crate::cli) enum Paper {
         width: fn() -> usize,
     },
     Lines(Box<dyn Write + Send>),
+    /// No lines for people.
+    Json(JsonLines),
 }
 
 /// Columns where the terminal does not say.
@@ -27,12 +30,21 @@ pub(in crate::cli) fn terminal(progress: Progress) -> (Paper, LogWriter) {
             (Paper::Bars { bars, out: Box::new(io::stderr()), width: width_of_stderr }, writer)
         }
         Progress::Lines => (Paper::Lines(Box::new(io::stderr())), LogWriter(None)),
+        Progress::Json => (Paper::Json(JsonLines::new(Box::new(io::stderr()))), LogWriter(None)),
     }
 }
 
 impl Paper {
     pub(in crate::cli) fn has_bars(&self) -> bool {
         matches!(self, Self::Bars { .. })
+    }
+
+    /// Where facts are told to a program.
+    pub(super) fn json(&mut self) -> Option<&mut JsonLines> {
+        match self {
+            Self::Json(lines) => Some(lines),
+            Self::Bars { .. } | Self::Lines(_) => None,
+        }
     }
 
     /// A closed stderr stops no push.
@@ -44,6 +56,7 @@ impl Paper {
             // Not `println` of the bars: that fills lines up with spaces, which are copied with them.
             Self::Bars { bars, out, .. } => bars.suspend(|| write(out)),
             Self::Lines(out) => write(out),
+            Self::Json(_) => {}
         }
     }
 
@@ -61,7 +74,7 @@ impl Paper {
     pub(super) fn width(&self) -> usize {
         match self {
             Self::Bars { width, .. } => width(),
-            Self::Lines(_) => WIDTH,
+            Self::Lines(_) | Self::Json(_) => WIDTH,
         }
     }
 }

@@ -253,6 +253,7 @@ mod view {
         assert_eq!(progress("x", "xterm", Stderr::Elsewhere), Progress::Lines);
         assert_eq!(progress("--progress bars x", "xterm", Stderr::Elsewhere), Progress::Lines);
         assert_eq!(progress("--progress lines x", "xterm", Stderr::Terminal), Progress::Lines);
+        assert_eq!(progress("--progress json x", "xterm", Stderr::Terminal), Progress::Json);
     }
 
     #[test]
@@ -277,6 +278,12 @@ mod view {
         assert_eq!(level("-l info x", Stderr::Terminal), tracing::Level::INFO);
         assert_eq!(level("-v x", Stderr::Terminal), tracing::Level::DEBUG);
         assert_eq!(level("-q x", Stderr::Elsewhere), tracing::Level::WARN);
+    }
+
+    #[test]
+    fn lines_for_programs_have_no_other_form_between_them() {
+        let view = view("--progress json --log-format text x", &[], Stderr::Elsewhere);
+        assert_eq!((view.log_format, view.level), (LogFormat::Json, tracing::Level::WARN));
     }
 
     #[test]

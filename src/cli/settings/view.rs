@@ -42,6 +42,8 @@ pub(in crate::cli) enum Detail {
 pub(in crate::cli) enum Progress {
     Bars,
     Lines,
+    /// One JSON object a line.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,18 @@ pub(in crate::cli) enum Stderr {
 }
 
 impl View {
+    /// Before anything is known of what is wanted.
+    pub(in crate::cli) fn plain() -> Self {
+        Self {
+            output: Output::Name,
+            detail: Detail::Full,
+            progress: Progress::Lines,
+            level: tracing::Level::WARN,
+            log_format: LogFormat::Text,
+            colour: Colour::Plain,
+        }
+    }
+
     pub(in crate::cli) fn of(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Self {
         let progress = progress(args, environment, stderr);
         Self {
@@ -81,6 +95,8 @@ impl View {
             progress,
             level: level(args, progress),
             log_format: match args.log_format {
+                // Lines of a log stand between those of the progress.
+                _ if progress == Progress::Json => LogFormat::Json,
                 LogFormatArg::Text => LogFormat::Text,
                 LogFormatArg::Json => LogFormat::Json,
             },
@@ -92,6 +108,9 @@ impl View {
 /// Bars move the cursor, so they need a terminal that can, whatever was asked for.
 fn progress(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Progress {
     let dumb = environment.term.as_ref().is_some_and(|term| term == "dumb");
+    if args.progress == Some(ProgressArg::Json) {
+        return Progress::Json;
+    }
     let wanted = !args.quiet && matches!(args.progress, None | Some(ProgressArg::Auto | ProgressArg::Bars));
     match stderr {
         Stderr::Terminal if wanted && !dumb => Progress::Bars,
@@ -99,14 +118,14 @@ fn progress(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Progre
     }
 }
 
-/// Bars and their summary say what the log says at info, and a line is never both.
+/// Bars and their summary, and lines for programs, say what the log says at info, and a line is never both.
 fn level(args: ViewArgs, progress: Progress) -> tracing::Level {
     match args.log_level {
         Some(LevelArg::Error) => tracing::Level::ERROR,
         Some(LevelArg::Warn) => tracing::Level::WARN,
         Some(LevelArg::Debug) => tracing::Level::DEBUG,
         None if args.verbose => tracing::Level::DEBUG,
-        None if args.quiet || progress == Progress::Bars => tracing::Level::WARN,
+        None if args.quiet || progress != Progress::Lines => tracing::Level::WARN,
         Some(LevelArg::Info) | None => tracing::Level::INFO,
     }
 }
