@@ -63,6 +63,14 @@ impl Address {
         }
     }
 
+    /// For the header of that name: docker's tools send a made-up one where there is no host.
+    pub(super) fn host(&self) -> &str {
+        match self {
+            Self::Socket(_) => "docker",
+            Self::Plain(authority) | Self::Tls { authority, .. } => authority,
+        }
+    }
+
     /// Whether both lead to one engine: links and mounts give a socket many names.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -1,22 +1,14 @@
-use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::Path;
-use std::time::Duration;
 
-use bollard::Docker;
-use bollard::errors::Error as DockerError;
-use bollard::models::ImageInspect;
-use bollard::query_parameters::ListImagesOptions;
-use tokio::time::timeout;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::address::Address;
+use super::request::{RequestError, document};
 use super::sockets::{Endpoint, Engine};
 use crate::oci::{Digest, Platform};
-use crate::source::shown::{chain, shown};
-
-/// To connect, and to be told what an image is.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+use crate::source::shown::chain;
 
 /// What an engine says of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +21,24 @@ pub(super) struct Image {
     pub(super) platform: Option<Platform>,
     pub(super) names: Vec<String>,
     pub(super) created: Option<String>,
-    /// Bytes of its files, as far as the engine counts them.
+    /// Bytes of its files, where the engine keeps and counts them unpacked: its export is larger.
     pub(super) size: Option<u64>,
+    /// What an index of the containerd store lists, where the engine says it.
+    pub(super) listed: Vec<ListedPlatform>,
+}
+
+/// One image of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ListedPlatform {
+    pub(super) platform: Option<Platform>,
+    pub(super) availability: Availability,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Availability {
+    Present,
+    /// Listed only, as after a pull for one platform.
+    Missing,
 }
 
 /// An image that an engine has.
@@ -59,14 +67,18 @@ impl fmt::Display for Silence {
     }
 }
 
-impl From<DockerError> for Silence {
-    fn from(error: DockerError) -> Self {
-        match io_kind(&error) {
-            Some(io::ErrorKind::ConnectionRefused) => Self::NotRunning(said(&error)),
-            Some(io::ErrorKind::PermissionDenied) => {
-                Self::Failed(format!("{}; is this user in the group `docker`?", said(&error)))
+impl From<RequestError> for Silence {
+    fn from(error: RequestError) -> Self {
+        let said = chain(&error);
+        match &error {
+            RequestError::NoSocket => Self::NoSocket,
+            RequestError::Connect(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
+                Self::NotRunning(said)
             }
-            _ => Self::Failed(said(&error)),
+            RequestError::Connect(io) if io.kind() == io::ErrorKind::PermissionDenied => {
+                Self::Failed(format!("{said}; is this user in the group `docker`?"))
+            }
+            _ => Self::Failed(said),
         }
     }
 }
@@ -76,26 +88,13 @@ impl From<DockerError> for Silence {
 /// # Errors
 /// Why it could not be asked.
 pub(super) async fn look_up(endpoint: &Endpoint, reference: &str) -> Result<Option<Here>, Silence> {
-    in_time(async {
-        let client = connect(endpoint)?;
-        let found = inspect(&client, reference.to_owned()).await?;
-        if found.is_some() || has_host(reference) || !is_podman(&client, endpoint.engine).await {
-            return Ok(found);
-        }
-        // What Podman builds is named `localhost/...`, but its Docker API looks for a short name on Docker
-        // Hub.
-        inspect(&client, format!("localhost/{reference}")).await
-    })
-    .await
-}
-
-async fn inspect(client: &Docker, name: String) -> Result<Option<Here>, Silence> {
-    match client.inspect_image(&name).await {
-        Ok(image) => Ok(Some(Here { name, image: image.into() })),
-        // 400 is the answer to what can be no name; then it is no image either.
-        Err(DockerError::DockerResponseServerError { status_code: 404 | 400, .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+    let address = address(endpoint)?;
+    let found = inspect(address, reference.to_owned()).await?;
+    if found.is_some() || has_host(reference) || !is_podman(address, endpoint.engine).await {
+        return Ok(found);
     }
+    // What Podman builds is named `localhost/...`, but its Docker API looks for a short name on Docker Hub.
+    Ok(inspect(address, format!("localhost/{reference}")).await?)
 }
 
 /// The names of all images that the engine has.
@@ -103,16 +102,22 @@ async fn inspect(client: &Docker, name: String) -> Result<Option<Here>, Silence>
 /// # Errors
 /// Why it could not be asked.
 pub(super) async fn names(endpoint: &Endpoint) -> Result<Vec<String>, Silence> {
-    in_time(async {
-        let images = connect(endpoint)?.list_images(None::<ListImagesOptions>).await?;
-        Ok(images.into_iter().flat_map(|image| image.repo_tags).collect())
-    })
-    .await
+    let images: Vec<Listed> = document(address(endpoint)?, "/images/json").await?;
+    Ok(images.into_iter().flat_map(|image| image.repo_tags.unwrap_or_default()).collect())
 }
 
-async fn in_time<T>(asked: impl Future<Output = Result<T, Silence>>) -> Result<T, Silence> {
-    let silent = |_| Silence::Failed(format!("no answer within {} seconds", PATIENCE.as_secs()));
-    timeout(PATIENCE, asked).await.map_err(silent)?
+/// # Errors
+/// Why the place cannot be asked at all.
+pub(super) fn address(endpoint: &Endpoint) -> Result<&Address, Silence> {
+    endpoint.address.as_ref().map_err(|reason| Silence::Failed(reason.clone()))
+}
+
+async fn inspect(address: &Address, name: String) -> Result<Option<Here>, RequestError> {
+    match document::<Inspected>(address, &format!("/images/{name}/json?manifests=1")).await {
+        Ok(image) => Ok(Some(Here { name, image: image.into() })),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn has_host(reference: &str) -> bool {
@@ -120,50 +125,91 @@ fn has_host(reference: &str) -> bool {
 }
 
 /// `DOCKER_HOST` and docker's socket may lead to Podman, too.
-async fn is_podman(client: &Docker, engine: Engine) -> bool {
+async fn is_podman(address: &Address, engine: Engine) -> bool {
     if engine == Engine::Podman {
         return true;
     }
-    let version = client.version().await.unwrap_or_default();
+    let version = document::<Version>(address, "/version").await.unwrap_or_default();
     version.components.into_iter().flatten().any(|component| component.name.contains("Podman"))
 }
 
-/// A client of the engine; nothing is sent yet. Requests carry no version: each engine takes them as its
-/// own newest.
-///
-/// # Errors
-/// When there is no socket, or the address or its TLS files are of no use.
-pub(super) fn connect(endpoint: &Endpoint) -> Result<Docker, Silence> {
-    let address = endpoint.address.as_ref().map_err(|reason| Silence::Failed(reason.clone()))?;
-    let (seconds, version) = (PATIENCE.as_secs(), bollard::API_DEFAULT_VERSION);
-    let client = match address {
-        Address::Socket(path) => connect_socket(path)?,
-        Address::Plain(authority) => Docker::connect_with_http(authority, seconds, version),
-        Address::Tls { authority, files } => {
-            Docker::connect_with_ssl(authority, &files.key, &files.cert, &files.ca, seconds, version)
+/// What engines of all ages answer, as far as it is used. Nothing is taken for granted: for an image without
+/// this machine's platform, Docker 29 leaves out most.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    id: Option<String>,
+    repo_tags: Option<Vec<String>>,
+    created: Option<String>,
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    size: Option<i64>,
+    #[serde(rename = "RootFS")]
+    root_fs: Option<RootFs>,
+    /// Of the containerd store alone; there the size is not that of unpacked files.
+    descriptor: Option<IgnoredAny>,
+    manifests: Option<Vec<ListedManifest>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedManifest {
+    #[serde(default)]
+    available: bool,
+    #[serde(default)]
+    kind: String,
+    descriptor: Option<ListedDescriptor>,
+}
+
+#[derive(Deserialize)]
+struct ListedDescriptor {
+    platform: Option<ListedPlatformFields>,
+}
+
+#[derive(Deserialize)]
+struct ListedPlatformFields {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+}
+
+impl From<ListedManifest> for ListedPlatform {
+    fn from(found: ListedManifest) -> Self {
+        let named = found.descriptor.and_then(|descriptor| descriptor.platform);
+        Self {
+            platform: named.and_then(|named| platform(named.os, named.architecture, named.variant)),
+            availability: if found.available { Availability::Present } else { Availability::Missing },
         }
-    };
-    Ok(client?)
-}
-
-#[cfg(any(unix, windows))]
-fn connect_socket(path: &Path) -> Result<Result<Docker, DockerError>, Silence> {
-    if cfg!(unix) && path.symlink_metadata().is_err() {
-        return Err(Silence::NoSocket);
     }
-    let Some(text) = path.to_str() else {
-        return Err(Silence::Failed("its path is not UTF-8".to_owned()));
-    };
-    Ok(Docker::connect_with_socket(text, PATIENCE.as_secs(), bollard::API_DEFAULT_VERSION))
 }
 
-#[cfg(not(any(unix, windows)))]
-fn connect_socket(_: &Path) -> Result<Result<Docker, DockerError>, Silence> {
-    Err(Silence::Failed("sockets are not supported on this system".to_owned()))
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RootFs {
+    layers: Option<Vec<String>>,
 }
 
-impl From<ImageInspect> for Image {
-    fn from(found: ImageInspect) -> Self {
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    repo_tags: Option<Vec<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version {
+    components: Option<Vec<Component>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Component {
+    name: String,
+}
+
+impl From<Inspected> for Image {
+    fn from(found: Inspected) -> Self {
         let layers = found.root_fs.and_then(|root| root.layers).unwrap_or_default();
         Self {
             id: found.id.and_then(|id| id.parse().ok()),
@@ -171,8 +217,15 @@ impl From<ImageInspect> for Image {
             diff_ids: layers.iter().map(|id| id.parse().ok()).collect::<Option<_>>().unwrap_or_default(),
             platform: platform(found.os, found.architecture, found.variant),
             names: found.repo_tags.unwrap_or_default(),
-            created: found.created,
-            size: found.size.and_then(|size| u64::try_from(size).ok()),
+            created: found.created.filter(|created| !created.is_empty()),
+            size: found.size.filter(|_| found.descriptor.is_none()).and_then(|size| u64::try_from(size).ok()),
+            listed: found
+                .manifests
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|one| one.kind != "attestation")
+                .map(ListedPlatform::from)
+                .collect(),
         }
     }
 }
@@ -186,24 +239,4 @@ fn platform(os: Option<String>, architecture: Option<String>, variant: Option<St
         .set_architecture(architecture.as_str().into())
         .set_variant(named(variant));
     Some(platform)
-}
-
-/// What an engine answered, as far as it is fit to be shown.
-pub(super) fn said(error: &DockerError) -> String {
-    let text = match error {
-        DockerError::DockerResponseServerError { message, .. } if !message.is_empty() => shown(message),
-        _ => chain(error),
-    };
-    text.chars().take(1024).collect()
-}
-
-fn io_kind(error: &DockerError) -> Option<io::ErrorKind> {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            return Some(io.kind());
-        }
-        next = error.source();
-    }
-    None
 }

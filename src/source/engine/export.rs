@@ -1,15 +1,15 @@
 use std::io::Write;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::time::Duration;
 
-use bollard::Docker;
-use bollard::errors::Error as DockerError;
-use futures_util::StreamExt;
+use http_body_util::BodyExt as _;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 
-use super::client::{connect, said};
+use super::address::Address;
+use super::client::address;
+use super::platform;
+use super::request::{RequestError, get};
 use super::select::Chosen;
 use crate::content::{ContentError, Spool, SpoolDir};
 use crate::event::Events;
@@ -18,6 +18,7 @@ use crate::port::{FoundImage, SourceError};
 use crate::source::archive;
 use crate::source::names::{answers_to, tagged};
 use crate::source::oci_images::Ask;
+use crate::source::shown::chain;
 use crate::source::spec::ArchiveKind;
 
 /// Without a byte of an export: an engine may write all of it to its own disk before it sends the first.
@@ -51,12 +52,14 @@ pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImag
     let (spools, size) = (wanted.spools.clone(), chosen.here.image.size);
     let room = spawn_blocking(move || spools.check_room(size.unwrap_or_default())).await;
     room.map_err(|error| failed(error.to_string()))??;
-    let client = connect(&chosen.endpoint).map_err(|silence| failed(silence.to_string()))?;
+    let address = address(&chosen.endpoint).map_err(|silence| failed(silence.to_string()))?;
     // By id, so that it is the image that was looked at, whatever its name leads to by now. By a
     // repository's name alone an engine would export all its tags.
     let id = chosen.here.image.id.as_ref().map(ToString::to_string);
     let exported = id.unwrap_or_else(|| tagged(&chosen.here.name));
-    let spool = receive(&client.with_timeout(EXPORT_PATIENCE), &exported, &wanted.spools).await;
+    let platform = platform::exported(&chosen.here.image, wanted)?;
+    let path = format!("/images/{exported}/get{}", platform.map(platform::query).unwrap_or_default());
+    let spool = receive(address, &path, &wanted.spools).await;
     let spool = spool.map_err(|error| error.into_source_error(&failed))?;
     let wanted = wanted.clone();
     let read = spawn_blocking(move || {
@@ -75,7 +78,10 @@ pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImag
         images.retain(|image| image.suggested.iter().any(|name| answers_to(name, &chosen.here.name)));
     }
     match (images.pop(), images.len()) {
-        (Some(image), 0) => Ok(image),
+        (Some(mut image), 0) => {
+            image.notes.extend(platform.map(|platform| platform::note(&chosen.here.image, platform)));
+            Ok(image)
+        }
         (last, more) => {
             let count = more + usize::from(last.is_some());
             Err(failed(format!("its export holds {count} images of this name")))
@@ -97,7 +103,8 @@ fn announce(chosen: &Chosen, wanted: &Wanted) {
 
 /// Why an export did not arrive.
 enum ExportError {
-    Engine(DockerError),
+    Engine(RequestError),
+    Broken(hyper::Error),
     Stalled,
     Spool(ContentError),
     Thread(JoinError),
@@ -106,7 +113,9 @@ enum ExportError {
 impl ExportError {
     fn into_source_error(self, failed: &dyn Fn(String) -> SourceError) -> SourceError {
         match self {
-            Self::Engine(error) => failed(said(&error)),
+            Self::Engine(RequestError::Refused { message, .. }) => failed(message),
+            Self::Engine(error) => failed(chain(&error)),
+            Self::Broken(error) => failed(format!("the export broke off: {}", chain(&error))),
             Self::Stalled => failed(format!("it sent nothing for {} seconds", EXPORT_PATIENCE.as_secs())),
             Self::Spool(error) => error.into(),
             Self::Thread(error) => failed(error.to_string()),
@@ -114,15 +123,17 @@ impl ExportError {
     }
 }
 
-async fn receive(client: &Docker, name: &str, spools: &SpoolDir) -> Result<Spool, ExportError> {
-    let mut stream = pin!(client.export_image(name));
+async fn receive(address: &Address, path: &str, spools: &SpoolDir) -> Result<Spool, ExportError> {
+    let body = get(address, path, EXPORT_PATIENCE).await;
+    let mut body = body.map_err(ExportError::Engine)?;
     let mut spool = spools.spool();
     let mut part = Vec::with_capacity(PART);
     loop {
-        let chunk = timeout(EXPORT_PATIENCE, stream.next()).await.map_err(|_| ExportError::Stalled)?;
-        let last = chunk.is_none();
-        if let Some(chunk) = chunk {
-            part.extend_from_slice(&chunk.map_err(ExportError::Engine)?);
+        let frame = timeout(EXPORT_PATIENCE, body.frame()).await.map_err(|_| ExportError::Stalled)?;
+        let last = frame.is_none();
+        if let Some(frame) = frame {
+            let bytes = frame.map_err(ExportError::Broken)?.into_data().unwrap_or_default();
+            part.extend_from_slice(&bytes);
         }
         if last || part.len() >= PART {
             (spool, part) = write(spool, part, spools.path().to_owned()).await?;

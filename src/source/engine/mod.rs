@@ -9,6 +9,8 @@ mod client;
 mod context;
 mod export;
 mod memory;
+mod platform;
+mod request;
 mod select;
 mod sockets;
 
@@ -121,7 +123,9 @@ async fn ask(reference: &str, endpoints: Vec<Endpoint>) -> Vec<Asked> {
 async fn not_in_engine(reference: &str, asked: &[Asked]) -> SourceError {
     let answered = asked.iter().filter(|one| one.answer.is_ok());
     let names = join_all(answered.map(|one| client::names(&one.endpoint))).await;
-    let near = near(reference, names.into_iter().flatten().flatten());
+    // A name that an engine shows and does not answer to is no help.
+    let others = names.into_iter().flatten().flatten().filter(|name| name != reference);
+    let near = near(reference, others);
     SourceError::NotInEngine { reference: reference.to_owned(), tried: select::tried(asked), near }
 }
 

@@ -106,6 +106,7 @@ mod tests {
             names: Vec::new(),
             created: Some(created.to_owned()),
             size: None,
+            listed: Vec::new(),
         };
         Here { name: "web:1".to_owned(), image }
     }

@@ -102,7 +102,7 @@ impl Engine {
 
     /// How many exports it was asked for.
     pub(super) fn exports(&self) -> usize {
-        self.inside.lock().unwrap().asked.iter().filter(|path| path.ends_with("/get")).count()
+        self.inside.lock().unwrap().asked.iter().filter(|path| path.contains("/get")).count()
     }
 }
 
@@ -157,6 +157,7 @@ fn answer(mut stream: impl Read + Write, inside: &Mutex<Inside>) {
 
 fn reply(path: &str, inside: &mut Inside) -> (&'static str, Vec<u8>) {
     inside.asked.push(path.to_owned());
+    let path = path.split('?').next().unwrap_or_default();
     let stored = |name: &str| inside.stored.iter().find(|stored| stored.is(name));
     let image = path.strip_prefix("/images/").unwrap_or_default();
     let found = match (image.strip_suffix("/json"), image.strip_suffix("/get")) {

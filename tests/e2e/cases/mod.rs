@@ -1,6 +1,7 @@
 mod access;
 mod cluster;
 mod content;
+mod engines;
 mod logins;
 mod referrers;
 mod registries;
@@ -14,6 +15,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         servers::CASES,
         cluster::CASES,
         content::CASES,
+        engines::CASES,
         access::CASES,
         logins::CASES,
         referrers::CASES,

@@ -53,4 +53,10 @@ impl Dockerd {
         let path = format!("/images/{image}/tag?repo={name}&tag={version}");
         over_socket(&self.socket(), "POST", &path, &[])?.expect(201).map(drop)
     }
+
+    /// The digest of an image's configuration.
+    pub(crate) fn id(&self, name: &str) -> Result<String> {
+        let answer = over_socket(&self.socket(), "GET", &format!("/images/{name}/json"), &[])?.expect(200)?;
+        Ok(answer.json()?["Id"].as_str().unwrap_or_default().to_owned())
+    }
 }

@@ -4,6 +4,7 @@ mod authority;
 mod certificate;
 mod containerd;
 mod distribution;
+mod docker29;
 mod dockerd;
 mod gitea;
 mod http;
@@ -15,6 +16,7 @@ mod podman;
 mod process;
 mod pulled;
 mod push;
+mod relay;
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -24,6 +26,7 @@ use anyhow::{Result, anyhow};
 pub(crate) use certificate::Certificate;
 pub(crate) use containerd::Containerd;
 pub(crate) use distribution::Distribution;
+pub(crate) use docker29::Docker29;
 pub(crate) use dockerd::Dockerd;
 pub(crate) use gitea::Gitea;
 pub(crate) use http::Endpoint;
@@ -33,7 +36,8 @@ pub(crate) use objects::{credential, describe_cluster, localbuild};
 pub(crate) use podman::Podman;
 pub(crate) use process::output;
 pub(crate) use pulled::{digest_of, pulled};
-pub(crate) use push::Push;
+pub(crate) use push::{Push, Ran};
+pub(crate) use relay::Relay;
 
 /// Everything that the trials share: a cluster as idpbuilder makes it, a Docker engine and a plain registry.
 pub(crate) struct Servers {
