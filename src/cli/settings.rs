@@ -174,6 +174,9 @@ impl ListSettings {
         let mut notices = Vec::new();
         let search = search(&args.sources, args.search, around, &mut notices)?;
         let place = place::named(args.registry, around.environment);
+        if args.sources.all_tagged && place == Place::Cluster {
+            return Err(UsageError::AllTaggedWithoutRegistry);
+        }
         let names = names(args.names);
         check_one_owner(&place, &names)?;
         Ok(Self { search, place, names, notices })
@@ -195,6 +198,9 @@ fn search(
         }
     }
     specs.extend(args.from_manifests.into_iter().map(|path| Spec::Manifests { path }));
+    if sources.all_tagged {
+        specs.push(Spec::AllTagged);
+    }
     if specs.is_empty() {
         let folder = args.path.unwrap_or_else(|| PathBuf::from("."));
         specs.push(word::searched(&folder, around.environment.home.as_deref(), around.probe)?);

@@ -38,6 +38,9 @@ pub(super) enum UsageError {
     PlainHttpForHttps { registry: String },
     #[error("`--plain-http` without `--registry`")]
     PlainHttpWithoutRegistry,
+    /// What `list` cannot ask the cluster for.
+    #[error("`list --all-tagged` without `--registry`")]
+    AllTaggedWithoutRegistry,
     #[error("`--owner {owner}` beside a registry address with the path `{path}`")]
     TwoOwners { owner: String, path: String },
 }

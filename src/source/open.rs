@@ -96,8 +96,12 @@ impl Source for Opened {
     }
 
     async fn find(&self, events: &Events) -> Result<Found, SourceError> {
-        if let Spec::Engine { reference, kind } = &self.spec {
-            return engine::find(reference, *kind, &self.places, events).await;
+        match &self.spec {
+            Spec::Engine { reference, kind } => {
+                return engine::find(reference, *kind, &self.places, events).await;
+            }
+            Spec::AllTagged => return engine::find_tagged(&self.places, events).await,
+            _ => {}
         }
         if let Spec::Manifests { path } = &self.spec {
             check_exists(path)?;
@@ -125,6 +129,7 @@ impl Opened {
             | Spec::Manifests { path } => path.clone(),
             Spec::Engine { reference, .. } => reference.into(),
             Spec::Stdin => STDIN.into(),
+            Spec::AllTagged => self.spec.to_string().into(),
         }
     }
 }
@@ -161,7 +166,7 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
             }
             folder::search(path, places, spooler)
         }
-        Spec::Engine { .. } | Spec::Manifests { .. } => Ok(Found::default()),
+        Spec::Engine { .. } | Spec::Manifests { .. } | Spec::AllTagged => Ok(Found::default()),
     }
 }
 

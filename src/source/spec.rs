@@ -14,6 +14,8 @@ pub enum Spec {
     Manifests { path: PathBuf },
     /// `-`, a tar on standard input.
     Stdin,
+    /// Every image of the local engines that is named for the registry of the run.
+    AllTagged,
     /// `myapp:dev`, `docker-daemon:REF`, `podman:REF`.
     Engine { reference: String, kind: EngineKind },
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Spec {
             Self::Folder { path } => ("", path.display().to_string(), &None),
             Self::Manifests { path } => ("manifest:", path.display().to_string(), &None),
             Self::Stdin => ("", "-".to_owned(), &None),
+            Self::AllTagged => ("--all-tagged", String::new(), &None),
             Self::Engine { reference, kind } => {
                 let scheme = match kind {
                     EngineKind::Any => "",

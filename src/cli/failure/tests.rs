@@ -101,6 +101,7 @@ fn usage_errors_are_explained() {
             UsageError::PlainHttpMissing { registry: "localhost:5000".into() },
             UsageError::PlainHttpForHttps { registry: "r.example".into() },
             UsageError::PlainHttpWithoutRegistry,
+            UsageError::AllTaggedWithoutRegistry,
             UsageError::TwoOwners { owner: "me".into(), path: "team".into() },
         ],
         None

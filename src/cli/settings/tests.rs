@@ -7,6 +7,7 @@ use crate::cli::args::{Command, parse};
 use crate::cli::called::Called;
 use crate::cli::settings::login::Given;
 use crate::cli::word::Seen;
+use crate::source::EngineKind;
 
 struct Empty;
 
@@ -293,4 +294,25 @@ mod view {
         assert_eq!(detail("--progress none x"), Detail::Summary);
         assert_eq!(detail("-q x"), Detail::Quiet);
     }
+}
+
+fn listed(line: &str) -> Result<ListSettings, UsageError> {
+    let Command::List(args) = command(line) else { panic!("no list: {line}") };
+    let around = Surroundings { environment: &environment(&[]), probe: &Empty, stdin: &mut io::empty() };
+    ListSettings::of(*args, &around)
+}
+
+#[test]
+fn all_tagged_images_are_a_source_of_their_own() {
+    let sources = |line| with(line, &[], "").unwrap().search.sources;
+    assert_eq!(sources("--all-tagged"), [Spec::AllTagged]);
+    let web = Spec::Engine { reference: "web:1".into(), kind: EngineKind::Any };
+    assert_eq!(sources("--all-tagged web:1"), [web, Spec::AllTagged]);
+}
+
+#[test]
+fn a_list_of_tagged_images_needs_a_registry() {
+    assert!(matches!(listed("list --all-tagged"), Err(UsageError::AllTaggedWithoutRegistry)));
+    let settings = listed("list --all-tagged --registry r.example:5000").unwrap();
+    assert_eq!(settings.search.sources, [Spec::AllTagged]);
 }

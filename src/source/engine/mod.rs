@@ -13,8 +13,10 @@ mod platform;
 mod request;
 mod select;
 mod sockets;
+mod tagged;
 
 pub use sockets::EngineSockets;
+pub(super) use tagged::find_tagged;
 
 use std::sync::{Arc, mpsc};
 

@@ -227,3 +227,43 @@ fn an_engine_behind_tls_is_asked_with_the_users_certificate() {
     only(ask("web:1.0", EngineKind::Docker, with(Some(dir.path().to_owned()))).unwrap());
     assert!(ask("web:1.0", EngineKind::Docker, with(None)).is_err());
 }
+
+#[test]
+fn all_images_that_are_named_for_the_registry_are_found_once() {
+    let named = |names: &[&str], text: &str| Stored::unpacked(names, &[&layer(text)]);
+    let shared = named(&["r.example:5000/me/shared:1"], "s");
+    let docker = Engine::at(
+        "docker.sock",
+        vec![named(&["web:1", "r.example:5000/me/web:1"], "w"), named(&["other:1"], "o"), shared.clone()],
+    );
+    let podman = Engine::at("podman.sock", vec![named(&["r.example:5000/me/api:2"], "a"), shared]);
+    let places = Places {
+        sockets: engines(&docker.address(), &podman.address()),
+        registry: Some("r.example:5000".to_owned()),
+        ..places()
+    };
+    let found = find_in(Spec::AllTagged, &places).unwrap();
+    let sources: Vec<String> = found.images.iter().map(|image| image.source.to_string()).collect();
+    assert_eq!(
+        sources,
+        [
+            "podman:r.example:5000/me/api:2",
+            "docker-daemon:r.example:5000/me/shared:1",
+            "docker-daemon:r.example:5000/me/web:1"
+        ]
+    );
+    assert_eq!(names(&found.images[2]), ["r.example:5000/me/web:1"]);
+}
+
+#[test]
+fn that_no_image_is_named_for_the_registry_is_an_error_with_the_places_that_were_asked() {
+    let docker = Engine::at("docker.sock", vec![web(&["web:1"])]);
+    let places = Places {
+        sockets: docker_at(&docker.address()),
+        registry: Some("r.example:5000".to_owned()),
+        ..places()
+    };
+    let error = find_in(Spec::AllTagged, &places).unwrap_err();
+    let SourceError::NoneTagged { registry, tried } = error else { panic!("{error}") };
+    assert_eq!((registry.as_str(), tried.len()), ("r.example:5000", 2));
+}

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use crate::kit::{
-    Distribution, Docker29, Podman, Push, Ran, Relay, Servers, digest_of, image, pulled, testdata,
+    Distribution, Docker29, Dockerd, Podman, Push, Ran, Relay, Servers, digest_of, image, pulled, testdata,
 };
 
 cases![
@@ -23,6 +23,7 @@ cases![
     an_engine_is_found_by_dockers_context,
     different_images_of_one_name_in_two_engines_are_refused,
     an_image_that_is_nowhere_is_told_with_what_is_near,
+    all_images_that_are_named_for_the_cluster_are_pushed,
 ];
 
 /// A user whose cache stays from push to push.
@@ -265,4 +266,27 @@ fn an_image_that_is_nowhere_is_told_with_what_is_near(servers: &Servers) -> Resu
     let push = User::of(&servers.distribution)?.to(&servers.distribution)?;
     let push = push.env("CONTAINER_HOST", podman.host()).arg("localhost/wbe:1.0");
     push.run()?.exits(3)?.says(&["has no such image", "no such socket", "localhost/web:1.0"]).map(drop)
+}
+
+fn all_images_that_are_named_for_the_cluster_are_pushed(servers: &Servers) -> Result<()> {
+    let docker = Dockerd::start()?;
+    let registry = servers.ingress.registry();
+    docker.load(&testdata("docker-legacy-multi.tar"), "web:1.0", "other:1")?;
+    let push = || {
+        Push::new()?
+            .kubeconfig(servers.api.kubeconfig())
+            .env("DOCKER_HOST", docker.host())
+            .arg("--all-tagged")
+            .run()
+    };
+    push()?.exits(3)?.says(&["docker tag", &registry])?;
+    for name in ["tagged-a", "tagged-b"] {
+        docker.tag("web:1.0", &format!("{registry}/giteaAdmin/{name}"), "1")?;
+    }
+    let ran = push()?.exits(0)?;
+    ensure!(ran.references().len() == 2, "{}", ran.stdout);
+    for name in ["tagged-a", "tagged-b"] {
+        pulled(&servers.gitea.admin(), &format!("giteaadmin/{name}"), "1")?;
+    }
+    Ok(())
 }

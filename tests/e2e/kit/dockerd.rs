@@ -50,6 +50,10 @@ impl Dockerd {
     pub(crate) fn load(&self, archive: &Path, image: &str, tag: &str) -> Result<()> {
         let (name, version) = tag.split_once(':').unwrap_or((tag, "latest"));
         over_socket(&self.socket(), "POST", "/images/load?quiet=1", &fs::read(archive)?)?.expect(200)?;
+        self.tag(image, name, version)
+    }
+
+    pub(crate) fn tag(&self, image: &str, name: &str, version: &str) -> Result<()> {
         let path = format!("/images/{image}/tag?repo={name}&tag={version}");
         over_socket(&self.socket(), "POST", &path, &[])?.expect(201).map(drop)
     }
