@@ -281,7 +281,7 @@ fn all_images_that_are_named_for_the_cluster_are_pushed(servers: &Servers) -> Re
     };
     push()?.exits(3)?.says(&["docker tag", &registry])?;
     for name in ["tagged-a", "tagged-b"] {
-        docker.tag("web:1.0", &format!("{registry}/giteaAdmin/{name}"), "1")?;
+        docker.tag("web:1.0", &format!("{registry}/giteaadmin/{name}"), "1")?;
     }
     let ran = push()?.exits(0)?;
     ensure!(ran.references().len() == 2, "{}", ran.stdout);
