@@ -82,6 +82,7 @@ fn usage_errors_exit_with_two() {
         &["--plain-http", "-r", "https://r.example", "web:1"],
         &["-r", "http://r.example", "web:1"],
         &[""],
+        &["-", "-u", "me", "--password-stdin"],
     ] {
         let ran = Program::new().args(arguments).run().exits(2);
         assert!(ran.stdout.is_empty() && ran.stderr.starts_with("error: "), "{arguments:?}: {ran}");

@@ -57,7 +57,9 @@ fn an_upload_in_the_middle_is_stopped_and_its_session_deleted() {
             let ran = stopped_in_time(running, signal).exits(code);
             assert_eq!(ran.stdout, "");
             let ran = ran.says(&["stopping", "error: stopped before everything was pushed"]);
-            assert_eq!(ran.left, [""; 0].map(PathBuf::from));
+            // What packing came to is remembered, and is a few bytes a layer.
+            let left: Vec<_> = ran.left.iter().filter(|file| !file.starts_with(".cache")).collect();
+            assert_eq!(left, [""; 0].map(Path::new));
             assert!(is_empty(temporary.path()));
             assert_eq!(registry.tags("giteaadmin/web"), [""; 0]);
             registry.until(|registry| registry.open_sessions().is_empty());
