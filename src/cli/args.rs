@@ -108,9 +108,6 @@ pub(super) struct ListArgs {
 pub(super) struct SourceArgs {
     #[arg(value_name = "SOURCE", help = SOURCE_HELP)]
     pub(super) words: Vec<OsString>,
-    /// Every image of the local engines whose name begins with the registry
-    #[arg(long, conflicts_with = "path")]
-    pub(super) all_tagged: bool,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -11,7 +11,7 @@ pub(super) use metadata::metadata;
 pub(super) use push::push;
 pub(super) use version::version;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::process::ExitCode;
 
@@ -39,7 +39,8 @@ impl Start {
 /// What says where images are, as it is shown in advice.
 fn shown(sources: &SourceArgs, search: &SearchArgs) -> Vec<String> {
     let manifests = search.from_manifests.iter().flat_map(|path| [FROM_MANIFESTS.as_ref(), path.as_os_str()]);
-    let words = sources.words.iter().map(OsString::as_os_str).chain(manifests);
+    let tagged = search.all_tagged.then_some(OsStr::new("--all-tagged"));
+    let words = sources.words.iter().map(OsString::as_os_str).chain(manifests).chain(tagged);
     words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 

@@ -172,9 +172,10 @@ impl ListSettings {
     /// As for a push.
     pub(super) fn of(args: ListArgs, around: &Surroundings<'_>) -> Result<Self, UsageError> {
         let mut notices = Vec::new();
+        let all_tagged = args.search.all_tagged;
         let search = search(&args.sources, args.search, around, &mut notices)?;
         let place = place::named(args.registry, around.environment);
-        if args.sources.all_tagged && place == Place::Cluster {
+        if all_tagged && place == Place::Cluster {
             return Err(UsageError::AllTaggedWithoutRegistry);
         }
         let names = names(args.names);
@@ -198,7 +199,7 @@ fn search(
         }
     }
     specs.extend(args.from_manifests.into_iter().map(|path| Spec::Manifests { path }));
-    if sources.all_tagged {
+    if args.all_tagged {
         specs.push(Spec::AllTagged);
     }
     if specs.is_empty() {

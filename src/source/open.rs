@@ -101,11 +101,11 @@ impl Source for Opened {
                 return engine::find(reference, *kind, &self.places, events).await;
             }
             Spec::AllTagged => return engine::find_tagged(&self.places, events).await,
+            Spec::Manifests { path } => {
+                check_exists(path)?;
+                return manifests::find(path, &self.places, events).await;
+            }
             _ => {}
-        }
-        if let Spec::Manifests { path } = &self.spec {
-            check_exists(path)?;
-            return manifests::find(path, &self.places, events).await;
         }
         let (spec, places) = (self.spec.clone(), self.places.clone());
         let (path, events, left) = (self.path(), events.clone(), CancellationToken::new());
@@ -128,8 +128,8 @@ impl Opened {
             | Spec::Folder { path }
             | Spec::Manifests { path } => path.clone(),
             Spec::Engine { reference, .. } => reference.into(),
-            Spec::Stdin => STDIN.into(),
             Spec::AllTagged => self.spec.to_string().into(),
+            Spec::Stdin => STDIN.into(),
         }
     }
 }
@@ -166,7 +166,7 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
             }
             folder::search(path, places, spooler)
         }
-        Spec::Engine { .. } | Spec::Manifests { .. } | Spec::AllTagged => Ok(Found::default()),
+        Spec::Engine { .. } | Spec::AllTagged | Spec::Manifests { .. } => Ok(Found::default()),
     }
 }
 

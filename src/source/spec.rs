@@ -12,10 +12,10 @@ pub enum Spec {
     Folder { path: PathBuf },
     /// `--from-manifests DIR|FILE`: the images that Kubernetes manifests refer to.
     Manifests { path: PathBuf },
+    /// `--all-tagged`: every image of the local engines that is named for the registry of the run.
+    AllTagged,
     /// `-`, a tar on standard input.
     Stdin,
-    /// Every image of the local engines that is named for the registry of the run.
-    AllTagged,
     /// `myapp:dev`, `docker-daemon:REF`, `podman:REF`.
     Engine { reference: String, kind: EngineKind },
 }

@@ -35,6 +35,9 @@ pub(in crate::cli) struct SearchArgs {
     /// local engine; may be repeated
     #[arg(long, value_name = "DIR|FILE", conflicts_with = "path")]
     pub(in crate::cli) from_manifests: Vec<PathBuf>,
+    /// Push every image of the local engines that is named for the registry
+    #[arg(long, conflicts_with = "path")]
+    pub(in crate::cli) all_tagged: bool,
     /// Search files that fit only; may be repeated
     #[arg(long, value_name = "GLOB", value_parser = value::filled)]
     pub(in crate::cli) include: Vec<String>,
