@@ -7,10 +7,12 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 mod place;
 mod run;
 mod view;
+mod watch;
 
 pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, RegistryArgs, TlsArgs};
 pub(super) use run::{CompressionArg, ContentArgs, ModeArgs, NameArgs, SearchArgs, TransferArgs};
 pub(super) use view::{ColourArg, LevelArg, LogFormatArg, OutputArg, ProgressArg, VersionFormArg, ViewArgs};
+pub(super) use watch::WatchArgs;
 
 use super::called::Called;
 
@@ -57,6 +59,8 @@ pub(super) enum Command {
     Push(Box<PushArgs>),
     /// Show what would be found and what it would be called; asks no registry and no cluster
     List(Box<ListArgs>),
+    /// Push again whenever the source changes, until Ctrl-C
+    Watch(Box<WatchArgs>),
     /// Print the version
     Version(VersionArgs),
     /// Print the plugin's description for a host command line

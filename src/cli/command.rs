@@ -5,11 +5,13 @@ mod metadata;
 mod push;
 mod stage;
 mod version;
+mod watch;
 
 pub(super) use list::list;
 pub(super) use metadata::metadata;
 pub(super) use push::push;
 pub(super) use version::version;
+pub(super) use watch::watch;
 
 use std::ffi::{OsStr, OsString};
 use std::future::Future;

@@ -67,6 +67,7 @@ fn begin(
     Ok(match command {
         Command::Push(args) => command::push(*args, &start),
         Command::List(args) => command::list(*args, &start),
+        Command::Watch(args) => command::watch(*args, &start),
         Command::Version(args) => command::version(args, &start),
         Command::PluginMetadata => command::metadata(),
     })

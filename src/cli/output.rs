@@ -10,7 +10,7 @@ mod list;
 mod table;
 
 pub(super) use document::document;
-pub(super) use json::{Ending, Place, Problem, Summary, push_report};
+pub(super) use json::{Ending, Place, Problem, Summary, push_lines, push_report};
 pub(super) use list::{Listed, image_list, list_names, list_table};
 pub(super) use table::{table, word};
 

@@ -17,7 +17,7 @@ mod transfer;
 
 pub(super) use ink::Ink;
 pub(super) use paper::{LogWriter, Paper, terminal};
-pub(super) use summary::{Counts, pinned, plan, summary};
+pub(super) use summary::{Counts, layers, pinned, plan, summary};
 pub(super) use text::{duration, escaped, short, size};
 
 use super::facts::Facts;
@@ -134,6 +134,23 @@ impl Screen {
         }
     }
 
+    /// One fact that comes from no step.
+    pub(super) fn tell(&mut self, fact: Event) {
+        if let Some(lines) = self.paper.json() {
+            lines.event(&fact);
+        }
+        self.show(fact, Instant::now());
+    }
+
+    /// Says why one push of many failed; `time` is when.
+    pub(super) fn failed(&mut self, failure: &Failure, time: &str) {
+        let line = format!("{} {}", self.ink.faint(time), failure.brief().render(self.ink));
+        match self.paper.json() {
+            Some(lines) => lines.error(failure),
+            None => self.line(Detail::Quiet, &line),
+        }
+    }
+
     /// What ends after this was cancelled is said to be stopped, and not to have failed.
     pub(super) fn stops_with(&mut self, stopping: &CancellationToken) {
         self.stopping = stopping.clone();
@@ -142,6 +159,10 @@ impl Screen {
     /// What the plan said was to be sent.
     pub(super) fn outstanding(&self) -> Outstanding {
         self.outstanding
+    }
+
+    pub(super) fn ink(&self) -> Ink {
+        self.ink
     }
 
     /// Takes the images that came to their end.

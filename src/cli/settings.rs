@@ -9,10 +9,12 @@ use globset::Glob;
 mod login;
 mod place;
 mod view;
+mod watch;
 
 pub(super) use login::{Given, GivenKind, Login};
 pub(super) use place::{GivenRegistry, Place, Tls};
 pub(super) use view::{Colour, Detail, Form, LogFormat, Output, Progress, Stderr, View};
+pub(super) use watch::watched;
 
 use super::args::{
     ClusterArgs, CompressionArg, ContentArgs, ListArgs, ModeArgs, NameArgs, PushArgs, SearchArgs, SourceArgs,

@@ -43,6 +43,14 @@ pub(super) enum UsageError {
     AllTaggedWithoutRegistry,
     #[error("`--owner {owner}` beside a registry address with the path `{path}`")]
     TwoOwners { owner: String, path: String },
+    #[error("`watch` has one SOURCE")]
+    WatchSeveral,
+    #[error("standard input cannot be watched")]
+    WatchStdin,
+    #[error("`{}` is a folder and no OCI layout, and is not watched", path.display())]
+    WatchFolder { path: PathBuf },
+    #[error("`watch` beside `--dry-run`")]
+    WatchPlan,
 }
 
 /// Why a SOURCE is none.

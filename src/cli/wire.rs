@@ -20,10 +20,11 @@ use crate::content::SpoolDir;
 use crate::event::Events;
 use crate::job::{Job, Limits, Selection, World};
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
-use crate::port::{Origin, PackIndex, Scheme, Source};
+use crate::port::{Origin, PackIndex, Scheme, Source, Watched};
 use crate::registry::{
     Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustedRealm,
 };
+use crate::source::{self, Places, Spec};
 use place::Target;
 use sources::Told;
 
@@ -32,6 +33,15 @@ pub(super) struct Connected {
     pub(super) job: Job,
     pub(super) world: World,
     pub(super) facts: Facts,
+    /// What the sources were made with.
+    places: Places,
+}
+
+impl Connected {
+    /// A source that is watched with what became known of the cluster.
+    pub(super) fn watched(&self, spec: Spec, events: &Events) -> Box<dyn Watched> {
+        source::watch(spec, &self.places, events)
+    }
 }
 
 /// Why there is nothing to run with, and what is known of the registry all the same.
@@ -65,7 +75,7 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
     let login = login::find(settings, &target, around).await?;
     let facts = facts(&target, trust.facts, &login);
     match joined(settings, &target, &trust, (&login, around)).await {
-        Ok((job, world)) => Ok(Connected { job, world, facts }),
+        Ok((job, world, places)) => Ok(Connected { job, world, facts, places }),
         Err(fault) => Err(Unconnected { fault, facts: Some(facts) }),
     }
 }
@@ -75,7 +85,7 @@ async fn joined(
     target: &Target,
     trust: &trust::Chosen,
     (login, around): (&login::Found, Around<'_>),
-) -> Result<(Job, World), Fault> {
+) -> Result<(Job, World, Places), Fault> {
     let client = Arc::new(RegistryClient::new(options(settings, target, trust, (login, around)))?);
     let dialect = match (settings.tls == Tls::Insecure, target.cluster()) {
         (true, _) => {
@@ -104,7 +114,7 @@ async fn joined(
         writer: client,
         spools,
     };
-    Ok((job, world))
+    Ok((job, world, places))
 }
 
 fn facts(target: &Target, tls: TlsFacts, login: &login::Found) -> Facts {

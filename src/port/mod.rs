@@ -5,6 +5,7 @@ mod origin;
 mod pack_index;
 mod registry;
 mod source;
+mod watched;
 
 pub use keychain::{Credential, Identity, Keychain, KeychainError, Secret};
 pub use origin::{Origin, OriginError, Scheme};
@@ -16,3 +17,4 @@ pub use source::{
     Content, Encoding, EnginePlace, Found, FoundImage, ImageTree, Layer, Skipped, Source, SourceError,
     SourceName, Suggested, UnpackError,
 };
+pub use watched::{Fingerprint, Sight, Snapshot, Watched};

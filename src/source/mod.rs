@@ -4,6 +4,8 @@
 //! layout by its documents, and every blob that is found is a range of a file that was there already. What
 //! comes from an engine or on standard input, or is compressed as a whole, is spooled once and is then a
 //! tar like any other.
+//!
+//! `watch` looks at a source again and again, for a push whenever it has changed.
 
 mod archive;
 mod choose;
@@ -23,6 +25,7 @@ mod shown;
 mod spec;
 mod stream;
 mod tar;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -30,3 +33,4 @@ mod tests;
 pub use engine::EngineSockets;
 pub use open::{Links, Places, SearchRules, open};
 pub use spec::{ArchiveKind, EngineKind, Spec};
+pub use watch::watch;

@@ -13,3 +13,4 @@ mod packed;
 mod recalled;
 mod refused;
 mod search;
+mod watched;

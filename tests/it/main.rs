@@ -20,3 +20,5 @@ mod progress;
 mod referrers;
 #[cfg(test)]
 mod registry;
+#[cfg(test)]
+mod watch;

@@ -114,6 +114,30 @@ fn a_password_is_not_shown_again() {
 }
 
 #[test]
+fn what_follows_on_push_belongs_to_its_command() {
+    let line =
+        "watch --owner me app.tar -q --on-push kubectl -n web rollout restart --owner -- list deployment/web";
+    let Ok(Command::Watch(watch)) = parsed(line) else { panic!("no watch") };
+    assert_eq!(watch.push.sources.words, ["app.tar"]);
+    assert_eq!(watch.push.names.owner.as_deref(), Some("me"));
+    let words = ["kubectl", "-n", "web", "rollout", "restart", "--owner", "--", "list", "deployment/web"];
+    assert_eq!(watch.on_push, words);
+    let Ok(Command::Watch(watch)) = parsed("push watch web:1") else { panic!("no watch") };
+    assert!(watch.on_push.is_empty());
+}
+
+#[test]
+fn a_watch_has_one_source() {
+    for line in ["watch", "watch a:1 b:1", "watch a:1 --on-push"] {
+        let error = parsed(line).map(|_| ()).unwrap_err();
+        assert!(matches!(&error, ArgsError::Clap(error) if error.exit_code() == 2), "{line}: {error}");
+    }
+    let help = text("watch --help", "kubectl-idpbuilder_push");
+    assert!(help.contains("Usage: kubectl idpbuilder-push watch [OPTIONS] <SOURCE>\n"), "{help}");
+    assert!(!help.contains("--dry-run") && help.lines().all(|line| line.len() <= 100), "{help}");
+}
+
+#[test]
 fn help_starts_with_three_examples_under_the_name_that_was_typed() {
     for (program, name) in
         [("idpbuilder-push", "idpbuilder-push"), ("/x/kubectl-idpbuilder_push", "kubectl idpbuilder-push")]

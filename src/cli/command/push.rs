@@ -11,6 +11,7 @@ use crate::cli::output::{self, Ending, answer, push_report};
 use crate::cli::screen::{self, Ink, Screen};
 use crate::cli::settings::{Detail, Notice, Output, Settings, Surroundings, View};
 use crate::cli::stop::{Reason, Stop};
+use crate::cli::wire::Connected;
 use crate::cli::word::Disk;
 use crate::cli::{logging, wire};
 use crate::event::Events;
@@ -43,7 +44,7 @@ pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
 }
 
 /// The command with the flags that say where it goes, so that advice can be pasted.
-fn same_place(args: &PushArgs, name: &str) -> String {
+pub(super) fn same_place(args: &PushArgs, name: &str) -> String {
     let mut command = name.to_owned();
     if let Some(registry) = &args.registry.registry {
         command = format!("{command} -r {registry}");
@@ -56,7 +57,7 @@ fn same_place(args: &PushArgs, name: &str) -> String {
 }
 
 /// A program that asked for a document gets it also where there is nothing to run.
-fn refused(fault: &Fault, view: &View, scene: &Scene<'_>) -> ExitCode {
+pub(super) fn refused(fault: &Fault, view: &View, scene: &Scene<'_>) -> ExitCode {
     if let Output::Document(form) = view.output {
         let failure = explain(fault, scene);
         let exit_code = failure.class.number();
@@ -74,7 +75,7 @@ struct Ran {
     ended: Ended,
 }
 
-enum Ended {
+pub(super) enum Ended {
     Report(PushReport),
     Fault(Fault),
     /// Stopped before it came to a report; what had finished by then.
@@ -86,14 +87,7 @@ async fn run(settings: &Settings, environment: &Environment, mut stage: Stage, e
     let stop = Stop::listen(settings.timeout, events.clone());
     stage.screen.stops_with(&stop.asked);
     let around = wire::Around { environment, events: &events, cancel: &stop.asked };
-    let (connected, mut stage) = stage
-        .during(async {
-            tokio::select! {
-                connected = wire::connect(settings, around) => Some(connected),
-                () = stop.asked.cancelled() => None,
-            }
-        })
-        .await;
+    let (connected, mut stage) = stage.during(connect(settings, around)).await;
     let ran = |screen, facts, ended| Ran { screen, facts, reason: stop.reason(), ended };
     let connected = match connected {
         Some(Ok(connected)) => connected,
@@ -103,28 +97,50 @@ async fn run(settings: &Settings, environment: &Environment, mut stage: Stage, e
         None => return ran(stage.screen, None, Ended::Stopped(PushReport::default())),
     };
     stage.screen.connected(&connected.facts);
+    let (ended, stage) = once(&connected, stage, &events, &stop).await;
+    ran(stage.screen, Some(connected.facts), ended)
+}
+
+/// Connects, unless the run is stopped first.
+pub(super) async fn connect(
+    settings: &Settings,
+    around: wire::Around<'_>,
+) -> Option<Result<Connected, wire::Unconnected>> {
+    tokio::select! {
+        connected = wire::connect(settings, around) => Some(connected),
+        () = around.cancel.cancelled() => None,
+    }
+}
+
+/// One push, or its plan, while it is shown.
+pub(super) async fn once(
+    connected: &Connected,
+    stage: Stage,
+    events: &Events,
+    stop: &Stop,
+) -> (Ended, Stage) {
     let (ended, mut stage) = stage
         .during(async {
             tokio::select! {
-                ended = crate::run(&connected.job, &connected.world, &events, &stop.asked) => Some(ended),
+                ended = crate::run(&connected.job, &connected.world, events, &stop.asked) => Some(ended),
                 () = stop.at_once.cancelled() => None,
             }
         })
         .await;
+    let finished = stage.screen.take_finished();
     let ended = match ended {
         Some(Ok(report)) => Ended::Report(report),
         Some(Err(RunError::Cancelled)) => Ended::Stopped(PushReport::default()),
         Some(Err(error)) => Ended::Fault(error.into()),
         None => {
-            let images = stage.screen.take_finished();
-            let bytes_sent = images.iter().map(|image| image.bytes_sent).sum();
-            Ended::Stopped(PushReport { images, bytes_sent, ..PushReport::default() })
+            let bytes_sent = finished.iter().map(|image| image.bytes_sent).sum();
+            Ended::Stopped(PushReport { images: finished, bytes_sent, ..PushReport::default() })
         }
     };
-    ran(stage.screen, Some(connected.facts), ended)
+    (ended, stage)
 }
 
-fn say_first(notices: &[Notice], events: &Events) {
+pub(super) fn say_first(notices: &[Notice], events: &Events) {
     for notice in notices {
         match notice {
             Notice::Note(text) => events.note(text),
@@ -164,7 +180,12 @@ fn conclude(ran: Ran, telling: &Telling<'_>, out: &mut dyn Write) -> u8 {
     exit_code
 }
 
-fn answered(report: &PushReport, ending: &Ending<'_>, output: Output, scene: &Scene<'_>) -> String {
+pub(super) fn answered(
+    report: &PushReport,
+    ending: &Ending<'_>,
+    output: Output,
+    scene: &Scene<'_>,
+) -> String {
     match output {
         Output::Document(form) => push_report(report, ending, scene, form),
         Output::Table if report.images.is_empty() => String::new(),
@@ -174,7 +195,11 @@ fn answered(report: &PushReport, ending: &Ending<'_>, output: Output, scene: &Sc
 }
 
 /// The report of a run, and why it could not go on. A signal counts only where it left work undone.
-fn settled(ended: Ended, reason: Option<Reason>, scene: &Scene<'_>) -> (PushReport, Option<Failure>) {
+pub(super) fn settled(
+    ended: Ended,
+    reason: Option<Reason>,
+    scene: &Scene<'_>,
+) -> (PushReport, Option<Failure>) {
     let stopped = reason.map(failure::stopped);
     match ended {
         Ended::Report(report) => {

@@ -21,6 +21,7 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
             .run("Or push it by its own name", scene.of("myapp:dev")),
         SourceError::Engine { reason, .. } => of("ENGINE_FAILED")
             .cause(reason.clone())
+            .may_be_retried()
             .say("Start the engine, or set DOCKER_HOST or CONTAINER_HOST to where it listens")
             .say("Or push a file: docker save -o image.tar IMAGE"),
         _ => of("SOURCE_UNREADABLE"),

@@ -29,6 +29,11 @@ impl Failure {
         text
     }
 
+    /// The error and the first thing to do about it, for one of many.
+    pub(in crate::cli) fn brief(&self) -> Self {
+        Self { details: Vec::new(), steps: self.steps.iter().take(1).cloned().collect(), ..self.clone() }
+    }
+
     /// The steps for programs, a line each.
     pub(in crate::cli) fn hints(&self) -> Vec<String> {
         let meant = self.suggestion.iter().map(|suggestion| format!("did you mean: {suggestion}"));

@@ -103,6 +103,10 @@ fn usage_errors_are_explained() {
             UsageError::PlainHttpWithoutRegistry,
             UsageError::AllTaggedWithoutRegistry,
             UsageError::TwoOwners { owner: "me".into(), path: "team".into() },
+            UsageError::WatchSeveral,
+            UsageError::WatchStdin,
+            UsageError::WatchFolder { path: "images".into() },
+            UsageError::WatchPlan,
         ],
         None
     ));

@@ -177,6 +177,20 @@ pub(in crate::cli) fn push_report(
     document(&whole(report, ending, scene), form)
 }
 
+/// The same document as one of many: a line of JSON, or what stands behind a mark of YAML (1.2, 9.2).
+pub(in crate::cli) fn push_lines(
+    report: &PushReport,
+    ending: &Ending<'_>,
+    scene: &Scene<'_>,
+    form: Form,
+) -> String {
+    let whole = whole(report, ending, scene);
+    match form {
+        Form::Json => serde_json::to_string(&whole).unwrap_or_default() + "\n",
+        Form::Yaml => format!("---\n{}", document(&whole, form)),
+    }
+}
+
 fn whole<'a>(report: &PushReport, ending: &Ending<'a>, scene: &Scene<'_>) -> Document<'a> {
     Document {
         api_version: API_VERSION,

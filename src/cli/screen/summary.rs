@@ -35,7 +35,7 @@ pub(in crate::cli) fn summary(report: &PushReport) -> Vec<String> {
     let told = told.join(", ");
     let mut lines = vec![match counts.pushed {
         0 => format!("{told} ({took})"),
-        _ => format!("{told} in {took}: {}", layers(report)),
+        _ => format!("{told} in {took}: {}", layers(&all_layers(report), report.bytes_sent)),
     }];
     if let [image] = report.images.as_slice()
         && matches!(image.status, Status::Pushed | Status::Exists)
@@ -94,12 +94,20 @@ fn planned(image: &ImageOutcome, host: &str) -> Vec<String> {
     vec![first, second]
 }
 
-fn layers(report: &PushReport) -> String {
+fn all_layers(report: &PushReport) -> LayerCounts {
     let sum = |of: fn(&LayerCounts) -> usize| report.images.iter().map(|image| of(&image.layers)).sum();
-    let (uploaded, existing, mounted): (usize, usize, usize) =
-        (sum(|layers| layers.uploaded), sum(|layers| layers.existing), sum(|layers| layers.mounted));
-    let mut text =
-        format!("{} sent ({}), {existing} present", count(uploaded, "layer"), size(report.bytes_sent));
+    LayerCounts {
+        total: sum(|layers| layers.total),
+        uploaded: sum(|layers| layers.uploaded),
+        existing: sum(|layers| layers.existing),
+        mounted: sum(|layers| layers.mounted),
+    }
+}
+
+/// `1 layer sent (4.1 KiB), 2 present`
+pub(in crate::cli) fn layers(layers: &LayerCounts, bytes_sent: u64) -> String {
+    let LayerCounts { uploaded, existing, mounted, .. } = *layers;
+    let mut text = format!("{} sent ({}), {existing} present", count(uploaded, "layer"), size(bytes_sent));
     if mounted > 0 {
         text = format!("{text}, {mounted} mounted");
     }

@@ -14,9 +14,11 @@ mod request;
 mod select;
 mod sockets;
 mod tagged;
+mod watch;
 
 pub use sockets::EngineSockets;
 pub(super) use tagged::find_tagged;
+pub(super) use watch::EngineWatch;
 
 use std::sync::{Arc, mpsc};
 
@@ -49,8 +51,7 @@ pub(super) async fn find(
     events: &Events,
 ) -> Result<Found, SourceError> {
     if !is_askable(reference) {
-        let tried = vec!["no engine was asked: this cannot be the name of an image".to_owned()];
-        return Err(SourceError::NotInEngine { reference: shown(reference), tried, near: Vec::new() });
+        return Err(not_askable(reference));
     }
     let asked = ask(reference, endpoints(kind, places).await).await;
     let Some(chosen) = select::choose(reference, &asked)? else {
@@ -119,6 +120,11 @@ async fn ask(reference: &str, endpoints: Vec<Endpoint>) -> Vec<Asked> {
         Asked { endpoint, answer }
     });
     join_all(asked).await
+}
+
+fn not_askable(reference: &str) -> SourceError {
+    let tried = vec!["no engine was asked: this cannot be the name of an image".to_owned()];
+    SourceError::NotInEngine { reference: shown(reference), tried, near: Vec::new() }
 }
 
 /// The names that the engines do have only make the error better.

@@ -7,6 +7,7 @@ mod referrers;
 mod registries;
 mod routes;
 mod servers;
+mod watch;
 
 use crate::Case;
 
@@ -21,6 +22,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         referrers::CASES,
         registries::CASES,
         routes::CASES,
+        watch::CASES,
     ]
     .into_iter()
     .flatten()

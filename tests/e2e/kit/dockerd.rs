@@ -11,14 +11,22 @@ use super::process::Server;
 
 /// Debian's Docker 20.10 on a socket of its own, without a network; it needs root.
 pub(crate) struct Dockerd {
-    _server: Server,
+    server: Option<Server>,
     folder: TempDir,
 }
 
 impl Dockerd {
     pub(crate) fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("e2e-dockerd-").tempdir()?;
-        let at = |name: &str| folder.path().join(name);
+        let mut engine = Self { server: None, folder };
+        engine.restart()?;
+        Ok(engine)
+    }
+
+    /// Stops it where it runs, and starts it with the images that it has.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        self.server = None;
+        let at = |name: &str| self.folder.path().join(name);
         let socket = at("docker.sock");
         let mut command = Command::new("/usr/sbin/dockerd");
         command
@@ -30,11 +38,12 @@ impl Dockerd {
             .arg(at("pid"));
         command.arg("-H").arg(format!("unix://{}", socket.display()));
         command.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
-        let server = Server::start("dockerd", &mut command, folder.path())?
+        let server = Server::start("dockerd", &mut command, self.folder.path())?
             .ready(Duration::from_mins(1), || {
                 over_socket(&socket, "GET", "/_ping", &[]).is_ok_and(|answer| answer.status == 200)
             })?;
-        Ok(Self { _server: server, folder })
+        self.server = Some(server);
+        Ok(())
     }
 
     fn socket(&self) -> PathBuf {

@@ -1,7 +1,8 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +15,14 @@ pub(crate) struct Push {
     command: Command,
     home: TempDir,
     timeout: Duration,
+}
+
+/// A run that is still going on.
+pub(crate) struct Running {
+    child: Child,
+    home: TempDir,
+    timeout: Duration,
+    began: Instant,
 }
 
 /// What the user saw.
@@ -74,21 +83,63 @@ impl Push {
         self
     }
 
-    pub(crate) fn run(mut self) -> Result<Ran> {
-        let (out, err) = (self.home.path().join("stdout"), self.home.path().join("stderr"));
-        self.command.stdin(Stdio::null()).stdout(File::create(&out)?).stderr(File::create(&err)?);
+    pub(crate) fn run(self) -> Result<Ran> {
+        self.start()?.wait()
+    }
+
+    pub(crate) fn start(mut self) -> Result<Running> {
+        let file = |name: &str| File::create(self.home.path().join(name));
+        self.command.stdin(Stdio::null()).stdout(file("stdout")?).stderr(file("stderr")?);
         let began = Instant::now();
-        let mut child = self.command.spawn().context("cannot start the program")?;
-        let status = ended(&mut child, self.timeout)?;
-        let took = began.elapsed();
-        if status.is_none() {
-            child.kill()?;
-            child.wait()?;
+        let child = self.command.spawn().context("cannot start the program")?;
+        Ok(Running { child, home: self.home, timeout: self.timeout, began })
+    }
+}
+
+impl Running {
+    fn read(&self, name: &str) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(self.home.path().join(name))?).into_owned())
+    }
+
+    /// Waits until the run has answered with so many lines.
+    pub(crate) fn answers(&mut self, lines: usize) -> Result<()> {
+        while self.read("stdout")?.lines().count() < lines {
+            let status = self.child.try_wait()?;
+            ensure!(
+                status.is_none() && self.began.elapsed() < self.timeout,
+                "not {lines} lines:\n{}\n{}",
+                self.read("stdout")?,
+                self.read("stderr")?
+            );
+            sleep(Duration::from_millis(20));
         }
-        let read = |path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let (stdout, stderr) = (read(&out)?, read(&err)?);
+        Ok(())
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(self) -> Result<Ran> {
+        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
+        self.wait()
+    }
+
+    pub(crate) fn wait(mut self) -> Result<Ran> {
+        let status = ended(&mut self.child, self.timeout)?;
+        let took = self.began.elapsed();
+        if status.is_none() {
+            self.child.kill()?;
+            self.child.wait()?;
+        }
+        let (stdout, stderr) = (self.read("stdout")?, self.read("stderr")?);
         let status = status.with_context(|| format!("still running after {:?}:\n{stderr}", self.timeout))?;
         Ok(Ran { stdout, stderr, code: status.code(), took })
+    }
+}
+
+/// A trial that fails leaves no watch behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 

@@ -66,7 +66,16 @@ impl Program {
 
     /// `push` to this registry, over TLS if it has a certificate for `localhost`; on Gitea as its first user.
     pub(crate) fn push_to(registry: &Registry) -> Self {
-        let program = Self::new().arg("push");
+        Self::to(registry, "push")
+    }
+
+    /// `watch`, in the same way.
+    pub(crate) fn watch_to(registry: &Registry) -> Self {
+        Self::to(registry, "watch")
+    }
+
+    fn to(registry: &Registry, command: &str) -> Self {
+        let program = Self::new().arg(command);
         let pem = registry.certificate_pem();
         let program = if pem.is_empty() {
             program.args(["--registry", &registry.address(), "--plain-http"])
@@ -154,6 +163,20 @@ impl Running {
     /// What it has said on standard error by now.
     pub(crate) fn stderr(&self) -> String {
         read(self.home.path(), "stderr")
+    }
+
+    /// What it has answered by now.
+    pub(crate) fn stdout(&self) -> String {
+        read(self.home.path(), "stdout")
+    }
+
+    /// Waits until this holds; panics when it does not within the limit of the run.
+    pub(crate) fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(began.elapsed() < self.limit, "not {what}:\n{}\n{}", self.stdout(), self.stderr());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Sends a signal by its name, `INT` or `TERM`.

@@ -1,0 +1,25 @@
+use super::Settings;
+use crate::cli::usage::UsageError;
+use crate::cli::word::{Probe, Seen};
+use crate::job::StopAfter;
+use crate::source::Spec;
+
+/// The one source of a watch.
+///
+/// # Errors
+/// For what cannot be watched: standard input, a folder of images, a plan.
+pub(in crate::cli) fn watched(settings: &Settings, probe: &dyn Probe) -> Result<Spec, UsageError> {
+    if settings.stop == StopAfter::Plan {
+        return Err(UsageError::WatchPlan);
+    }
+    match settings.search.sources.as_slice() {
+        [Spec::Stdin] => Err(UsageError::WatchStdin),
+        [Spec::Folder { path }] if probe.look(path) == Seen::Folder => {
+            Err(UsageError::WatchFolder { path: path.clone() })
+        }
+        [spec @ (Spec::Archive { .. } | Spec::Layout { .. } | Spec::Folder { .. } | Spec::Engine { .. })] => {
+            Ok(spec.clone())
+        }
+        _ => Err(UsageError::WatchSeveral),
+    }
+}
