@@ -292,6 +292,23 @@ fn each_push_is_a_document_in_a_line() {
 }
 
 #[test]
+fn programs_are_told_of_a_watch_as_of_a_push() {
+    let case = Case::new();
+    let watch = case.watch().args(["-o", "yaml", "--progress", "json", "--on-push", "false"]);
+    let running = watch.start();
+    running.until("told of the command", |running| running.stderr().contains("--on-push: `false` failed"));
+    running.signal("INT");
+    let ran = running.wait().exits(0);
+    assert!(ran.stdout.starts_with("---\napiVersion: "), "{ran}");
+    let facts: Vec<Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let types: Vec<&str> = facts.iter().map(|fact| fact["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        (types[0], types[types.len() - 2], types[types.len() - 1]),
+        ("connected", "warning", "finished")
+    );
+}
+
+#[test]
 fn what_cannot_be_watched_is_refused() {
     let case = Case::new();
     let folder = case.file.parent().unwrap();
