@@ -503,6 +503,15 @@ fn run(model: &mut Model, machine: &mut Machine, faults: &[Fault]) -> Result<Sto
     panic!("it does not end")
 }
 
+#[test]
+fn a_way_that_is_cut_again_and_again_ends() {
+    let faults =
+        [None, Some(Fault::AnswerLost), None, Some(Fault::AnswerLost), None, None, Some(Fault::CutAfter(1))];
+    let faults: Vec<Fault> = faults.into_iter().map(|fault| fault.unwrap_or(Fault::None)).collect();
+    let mut model = Model { manner: Manner::Distribution, size: 90 * MIB, ..Model::default() };
+    let _ = run(&mut model, &mut machine(Form::Gitea, 90 * MIB), &faults);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
