@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+pub(super) use clap_complete::Shell;
 
 mod place;
 mod run;
@@ -51,6 +52,14 @@ Images: FILE.tar[.gz|.zst|.xz|.bz2] (docker save or OCI archive), - (the same on
 Docker or Podman engine), or docker-archive:FILE[:REF], oci-archive:FILE[:TAG], oci:DIR[:TAG], docker-daemon:REF, \
 podman:REF. Without one, the folder of --path is searched";
 
+const COMPLETION_HELP: &str = "\
+The script is for the file that printed it, under that file's name.
+  bash        source <(idpbuilder-push completion bash)
+  zsh         idpbuilder-push completion zsh > ~/.zfunc/_idpbuilder-push, with ~/.zfunc in fpath
+  fish        idpbuilder-push completion fish | source
+  powershell  idpbuilder-push completion powershell | Out-String | Invoke-Expression
+  elvish      eval (idpbuilder-push completion elvish | slurp)";
+
 /// What is to be run.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -61,6 +70,9 @@ pub(super) enum Command {
     List(Box<ListArgs>),
     /// Push again whenever the source changes, until Ctrl-C
     Watch(Box<WatchArgs>),
+    /// Print a script by which a shell completes words
+    #[command(after_help = COMPLETION_HELP)]
+    Completion(CompletionArgs),
     /// Print the version
     Version(VersionArgs),
     /// Print the plugin's description for a host command line
@@ -115,6 +127,12 @@ pub(super) struct SourceArgs {
 }
 
 #[derive(Debug, Clone, Copy, Args)]
+pub(super) struct CompletionArgs {
+    /// The shell
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
 pub(super) struct VersionArgs {
     /// How it is printed
     #[arg(short, long, value_name = "FORM", default_value = "text")]
@@ -165,6 +183,20 @@ fn command(called: &Called) -> clap::Command {
          {name} --path ./images     all images in a folder\n"
     );
     Typed::command().bin_name(name).before_help(examples)
+}
+
+/// The script by which a shell completes words for a program of this name.
+pub(super) fn completion(shell: Shell, name: &str) -> String {
+    let whole = Typed::command();
+    // The generators offer hidden commands, too.
+    let shown = whole.get_subcommands().filter(|command| !command.is_hide_set());
+    let mut command = clap::Command::new("idpbuilder-push")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(whole.get_arguments())
+        .subcommands(shown);
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// Hosts pass the word on that they were called with, so that one of it says nothing.

@@ -3,23 +3,39 @@ use std::path::Path;
 
 /// How the program was called, as the user typed it; all usage and all advice is printed under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Called(&'static str);
+pub(super) struct Called {
+    name: &'static str,
+    file: String,
+}
+
+const NAME: &str = "idpbuilder-push";
 
 impl Called {
     /// `program` is `argv[0]`: a link's own name, where the path of the executable would resolve it.
     /// `caller` is `IDPBUILDER_PLUGIN_CALLER`, which a host command line sets.
     pub(super) fn by(program: Option<&OsStr>, caller: Option<&OsStr>) -> Self {
         let name = program.map(Path::new).and_then(Path::file_name).and_then(OsStr::to_str).unwrap_or("");
-        match (name.strip_suffix(".exe").unwrap_or(name), caller) {
-            ("kubectl-idpbuilder_push", _) => Self("kubectl idpbuilder-push"),
-            ("kubectl-idpbuilder-push", _) => Self("kubectl idpbuilder push"),
-            (_, Some(caller)) if !caller.is_empty() => Self("idpbuilder push"),
-            _ => Self("idpbuilder-push"),
-        }
+        let file = name.strip_suffix(".exe").unwrap_or(name);
+        let name = match (file, caller) {
+            ("kubectl-idpbuilder_push", _) => "kubectl idpbuilder-push",
+            ("kubectl-idpbuilder-push", _) => "kubectl idpbuilder push",
+            (_, Some(caller)) if !caller.is_empty() => "idpbuilder push",
+            _ => NAME,
+        };
+        Self { name, file: file.to_owned() }
     }
 
     pub(super) fn name(&self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// The one word that a shell knows the program by. What a script could take for something else is no
+    /// such word.
+    pub(super) fn word(&self) -> &str {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let is_word =
+            self.file.starts_with(|c: char| c.is_ascii_alphanumeric()) && self.file.chars().all(plain);
+        if is_word { &self.file } else { NAME }
     }
 }
 
@@ -43,5 +59,23 @@ mod tests {
             assert_eq!(called.name(), name, "{program}");
         }
         assert_eq!(Called::by(None, None).name(), "idpbuilder-push");
+    }
+
+    #[test]
+    fn a_shell_knows_the_program_by_its_file() {
+        for (program, word) in [
+            ("/home/u/.krew/bin/kubectl-idpbuilder_push", "kubectl-idpbuilder_push"),
+            ("push.exe", "push"),
+            ("/usr/bin/idpbuilder-push-0.1", "idpbuilder-push-0.1"),
+            ("./$(id)", "idpbuilder-push"),
+            ("-x", "idpbuilder-push"),
+            ("", "idpbuilder-push"),
+        ] {
+            assert_eq!(
+                Called::by(Some(OsStr::new(program)), Some(OsStr::new("host"))).word(),
+                word,
+                "{program}"
+            );
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands. Each is told how the program was called, and gives an exit code.
 
+mod completion;
 mod list;
 mod metadata;
 mod push;
@@ -7,6 +8,7 @@ mod stage;
 mod version;
 mod watch;
 
+pub(super) use completion::completion;
 pub(super) use list::list;
 pub(super) use metadata::metadata;
 pub(super) use push::push;

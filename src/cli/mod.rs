@@ -68,6 +68,7 @@ fn begin(
         Command::Push(args) => command::push(*args, &start),
         Command::List(args) => command::list(*args, &start),
         Command::Watch(args) => command::watch(*args, &start),
+        Command::Completion(args) => command::completion(args, &start),
         Command::Version(args) => command::version(args, &start),
         Command::PluginMetadata => command::metadata(),
     })

@@ -3,6 +3,9 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+#[cfg(unix)]
+mod completion;
+#[cfg(test)]
 mod hub;
 #[cfg(test)]
 mod kit;
