@@ -1,5 +1,7 @@
 //! What became known of cluster, registry and login on connecting; screen, report and advice show it.
 
+use std::net::SocketAddr;
+
 /// Where a run goes and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
@@ -7,6 +9,14 @@ pub(super) struct Facts {
     pub(super) cluster: Option<ClusterFacts>,
     pub(super) registry: RegistryFacts,
     pub(super) auth: AuthFacts,
+}
+
+impl Facts {
+    /// The same, with the address that the registry was connected to.
+    pub(super) fn connected_to(mut self, address: Option<SocketAddr>) -> Self {
+        self.registry.address = address.map(|address| address.to_string());
+        self
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +29,7 @@ pub(super) struct ClusterFacts {
 pub(super) struct RegistryFacts {
     /// `HOST[:PORT]` as it stands in references.
     pub(super) host: String,
-    /// `IP:PORT` that is connected to, where it is known.
+    /// `IP:PORT` that was connected to last; absent through a proxy.
     pub(super) address: Option<String>,
     pub(super) tls: TlsFacts,
     /// What named the registry: `localbuild/localdev`, `--registry`, `IDPBUILDER_REGISTRY_URL`.

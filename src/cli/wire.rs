@@ -33,11 +33,17 @@ pub(super) struct Connected {
     pub(super) job: Job,
     pub(super) world: World,
     pub(super) facts: Facts,
+    client: Arc<RegistryClient>,
     /// What the sources were made with.
     places: Places,
 }
 
 impl Connected {
+    /// What is known of the registry by now: also where the last connection led.
+    pub(super) fn facts_by_now(&self) -> Facts {
+        self.facts.clone().connected_to(self.client.address())
+    }
+
     /// A source that is watched with what became known of the cluster.
     pub(super) fn watched(&self, spec: Spec, events: &Events) -> Box<dyn Watched> {
         source::watch(spec, &self.places, events)
@@ -74,8 +80,14 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
     let trust = trust::of(settings, &target)?;
     let login = login::find(settings, &target, around).await?;
     let facts = facts(&target, trust.facts, &login);
-    match joined(settings, &target, &trust, (&login, around)).await {
-        Ok((job, world, places)) => Ok(Connected { job, world, facts, places }),
+    let client = match RegistryClient::new(options(settings, &target, &trust, (&login, around))) {
+        Ok(client) => Arc::new(client),
+        Err(error) => return Err(Unconnected { fault: error.into(), facts: Some(facts) }),
+    };
+    let joined = joined(settings, &target, &client, (&login, around)).await;
+    let facts = facts.connected_to(client.address());
+    match joined {
+        Ok((job, world, places)) => Ok(Connected { job, world, facts, client, places }),
         Err(fault) => Err(Unconnected { fault, facts: Some(facts) }),
     }
 }
@@ -83,14 +95,13 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
 async fn joined(
     settings: &Settings,
     target: &Target,
-    trust: &trust::Chosen,
+    client: &Arc<RegistryClient>,
     (login, around): (&login::Found, Around<'_>),
 ) -> Result<(Job, World, Places), Fault> {
-    let client = Arc::new(RegistryClient::new(options(settings, target, trust, (login, around)))?);
     let dialect = match (settings.tls == Tls::Insecure, target.cluster()) {
         (true, _) => {
             let dialect = client.ask_dialect().await?;
-            warn_of_insecure(&client, target, around.events);
+            warn_of_insecure(client, target, around.events);
             dialect
         }
         (false, Some(_)) => Dialect::Gitea,
@@ -110,8 +121,8 @@ async fn joined(
     let world = World {
         index,
         sources: sources::opened(&settings.search, &places),
-        reader: Arc::clone(&client) as Arc<_>,
-        writer: client,
+        reader: Arc::clone(client) as Arc<_>,
+        writer: Arc::clone(client) as Arc<_>,
         spools,
     };
     Ok((job, world, places))

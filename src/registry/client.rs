@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -7,7 +8,7 @@ use http::header;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
-use super::connect::Dialer;
+use super::connect::{Dialer, Peer};
 use super::courier::{Courier, Setback, error, given_up};
 use super::login::{Login, Refused, Renewed};
 use super::proxy::Proxies;
@@ -91,6 +92,7 @@ impl RegistryClient {
             resolver: Arc::new(resolver),
             proxies: options.proxies,
             unacknowledged: options.policy.stall * 2,
+            peer: Peer::default(),
         };
         let gate = Gate { realms: options.realms, trusted: options.trusted_realms };
         let dialect = OnceLock::new();
@@ -136,6 +138,12 @@ impl RegistryClient {
             return *known;
         }
         if self.login.is_gitea() { Dialect::Gitea } else { Dialect::Spec }
+    }
+
+    /// Where the last connection led; `None` before the first, and through a proxy.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.courier.address()
     }
 
     /// SHA-256 of the certificate that the registry showed last, as `AB:CD:...`.

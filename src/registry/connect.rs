@@ -1,6 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::StreamExt;
@@ -35,13 +35,30 @@ pub(super) struct Dialer {
     pub(super) proxies: Proxies,
     /// The kernel gives a connection up whose bytes are not acknowledged for so long.
     pub(super) unacknowledged: Duration,
+    pub(super) peer: Peer,
+}
+
+/// Where the last connection led, where no proxy stands in between.
+#[derive(Debug, Default)]
+pub(super) struct Peer(Mutex<Option<SocketAddr>>);
+
+impl Peer {
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is(&self, address: Option<SocketAddr>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = address;
+    }
 }
 
 impl Dialer {
     pub(super) async fn dial(&self, origin: &Origin) -> Result<(Box<dyn Stream>, Arc<Line>), NetworkFault> {
         let proxy = self.proxies.for_origin(origin)?;
         let hop = proxy.as_ref().map_or(origin, |proxy| &proxy.origin);
-        let (mut wire, line) = Wire::new(self.socket(hop).await?);
+        let socket = self.socket(hop).await?;
+        self.peer.is(socket.peer_addr().ok().filter(|_| proxy.is_none()));
+        let (mut wire, line) = Wire::new(socket);
         if let Some(proxy) = proxy {
             tunnel(&mut wire, &proxy, origin).await?;
         }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
 use super::body::SourceFault;
-use super::connect::Dialer;
+use super::connect::{Dialer, Peer};
 use super::hosts::Hosts;
 use super::retry::{Budget, Passing, Policy, Spent, with_jitter};
 use super::tls::{Tls, Trust, TrustError};
@@ -44,6 +45,11 @@ impl Courier {
             strangers: Mutex::default(),
             hosts: Hosts::default(),
         }
+    }
+
+    /// Where the last connection to the registry itself led.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.own_dialer.peer.address()
     }
 
     /// One attempt, after whatever pause the host asked for.
@@ -100,6 +106,7 @@ impl Courier {
             resolver: Arc::clone(&self.own_dialer.resolver),
             proxies: self.own_dialer.proxies.clone(),
             unacknowledged: self.own_dialer.unacknowledged,
+            peer: Peer::default(),
         };
         let transport = Arc::new(Transport::new(origin.clone(), Arc::new(dialer), self.policy));
         strangers.insert(origin.clone(), Arc::clone(&transport));

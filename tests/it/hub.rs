@@ -104,6 +104,12 @@ fn docker_hub_is_connected_to_under_its_own_name_and_images_go_below_the_user() 
         let mut asked: Vec<String> = proxy.asked.try_iter().collect();
         asked.dedup();
         assert_eq!(asked, ["registry-1.docker.io:443"]);
+        // The proxy's address would be none of the registry's.
+        let (program, _folder) = push(&registry, &proxy, name);
+        let ran = program.args(["-o", "json"]).run().exits(0);
+        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(report["registry"]["host"], "docker.io");
+        assert_eq!(report["registry"]["address"], serde_json::Value::Null);
         registry.assert_orderly();
     }
 }

@@ -98,7 +98,7 @@ async fn run(settings: &Settings, environment: &Environment, mut stage: Stage, e
     };
     stage.screen.connected(&connected.facts);
     let (ended, stage) = once(&connected, stage, &events, &stop).await;
-    ran(stage.screen, Some(connected.facts), ended)
+    ran(stage.screen, Some(connected.facts_by_now()), ended)
 }
 
 /// Connects, unless the run is stopped first.

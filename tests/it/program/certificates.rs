@@ -4,9 +4,12 @@ use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{stored, testdata, writes};
 use crate::kit::program::{Program, Ran};
-use crate::kit::registry::{Certificate, PASSWORD, Registry, USER};
+use crate::kit::registry::{Certificate, PASSWORD, Registry, USER, sha256};
 
 /// Fingerprints differ with each certificate, dates with each day.
 macro_rules! assert_certificate {
@@ -29,6 +32,15 @@ fn trusting(registry: &Registry) -> Program {
     let file = push.home().join("ca.pem");
     fs::write(&file, registry.certificate_pem()).unwrap();
     push.arg("--ca-file").arg(file)
+}
+
+/// Of the certificate, as other tools show it.
+fn fingerprint(registry: &Registry) -> String {
+    let pem = registry.certificate_pem();
+    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let digest = sha256(&STANDARD.decode(base64).unwrap()).replace("sha256:", "").to_uppercase();
+    let bytes: Vec<&str> = (0..digest.len()).step_by(2).map(|at| &digest[at..at + 2]).collect();
+    bytes.join(":")
 }
 
 fn refused(push: Program, registry: &Registry) -> Ran {
@@ -83,8 +95,11 @@ fn a_certificate_for_other_names_is_refused() {
 fn insecure_takes_any_certificate_and_says_which() {
     for certificate in [Certificate::expired("other.example"), Certificate::of_cluster("localhost")] {
         let registry = Registry::gitea().certificate(certificate).start();
-        let ran = push(&registry).args(["--insecure", "./skopeo-oci.tar"]).run().exits(0);
-        ran.says(&["warning: the certificate of localhost:", " is not checked (SHA-256 "]);
+        let ran = push(&registry).args(["--insecure", "-o", "json", "./skopeo-oci.tar"]).run().exits(0);
+        let shown = format!(" is not checked (SHA-256 {}): ", fingerprint(&registry));
+        let ran = ran.says(&["warning: the certificate of localhost:", &shown]);
+        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(report["registry"]["address"], registry.address());
         registry.assert_orderly();
     }
 }

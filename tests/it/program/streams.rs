@@ -48,6 +48,8 @@ fn json_has_the_shape_that_is_promised() {
     assert_eq!(report["exitCode"], 0);
     assert_eq!(keys(&report["registry"]), ["address", "host", "source", "tls"]);
     assert_eq!(report["registry"]["source"], "--registry");
+    // Nothing but its address names the registry here.
+    assert_eq!(report["registry"]["address"], report["registry"]["host"]);
     assert_eq!(keys(&report["auth"]), ["source", "username"]);
     assert_eq!(report["auth"]["username"], "giteaAdmin");
     let image = &report["images"][0];
