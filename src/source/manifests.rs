@@ -32,16 +32,34 @@ const SHOWN: usize = 20;
 /// # Errors
 /// When the manifests cannot be read, or nothing of them can be pushed.
 pub(super) async fn find(path: &Path, places: &Places, events: &Events) -> Result<Found, SourceError> {
-    let (manifests, pool) = (path.to_owned(), places.pool.clone());
-    let read = spawn_blocking(move || files::read(&manifests, &pool));
-    let read = read.await.map_err(|error| read_error(path, std::io::Error::other(error)))?;
-    let Manifests { images, renames, skipped } = read?;
+    let Manifests { images, renames, skipped } = read(path, places).await?;
     let found = Found { skipped, ..Found::default() };
     let mut taking = Taking { places, events, found, left: BTreeMap::new() };
     for named in renamed(images, &renames) {
         taking.take(&named).await;
     }
     taking.finish(path)
+}
+
+async fn read(path: &Path, places: &Places) -> Result<Manifests, SourceError> {
+    let (manifests, pool) = (path.to_owned(), places.pool.clone());
+    let read = spawn_blocking(move || files::read(&manifests, &pool));
+    read.await.map_err(|error| read_error(path, std::io::Error::other(error)))?
+}
+
+/// The names under which engines are asked for the images of manifests, for each image in their order.
+///
+/// # Errors
+/// When the manifests cannot be read.
+pub(super) async fn spellings(path: &Path, places: &Places) -> Result<Vec<String>, SourceError> {
+    let Manifests { images, renames, .. } = read(path, places).await?;
+    let named = renamed(images, &renames).into_iter();
+    let all = named.flat_map(|named| match place(&named.name, places.registry.as_deref()) {
+        Ok(Place::Ours(spellings)) => spellings,
+        Ok(Place::Elsewhere) => vec![named.name],
+        Err(_) => Vec::new(),
+    });
+    Ok(all.collect())
 }
 
 /// Images while they are looked for.

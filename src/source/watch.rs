@@ -9,12 +9,14 @@ use crate::event::Events;
 use crate::port::Watched;
 use file::FileWatch;
 
-/// Watches the source that a `Spec` means: an engine's image by the engine's events, a file or a layout by
+/// Watches the source that a `Spec` means: images of engines by the engines' events, a file or a layout by
 /// what the file system says of it. Standard input is never seen to change.
 #[must_use]
 pub fn watch(spec: Spec, places: &Places, events: &Events) -> Box<dyn Watched> {
     match spec {
-        Spec::Engine { reference, kind } => Box::new(EngineWatch::new(reference, kind, places.clone())),
+        Spec::Engine { .. } | Spec::AllTagged | Spec::Manifests { .. } => {
+            Box::new(EngineWatch::new(spec, places.clone()))
+        }
         spec => Box::new(FileWatch::new(spec, places.clone(), events.clone())),
     }
 }

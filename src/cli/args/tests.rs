@@ -124,6 +124,9 @@ fn what_follows_on_push_belongs_to_its_command() {
     assert_eq!(watch.on_push, words);
     let Ok(Command::Watch(watch)) = parsed("push watch web:1") else { panic!("no watch") };
     assert!(watch.on_push.is_empty());
+    for line in ["watch --all-tagged", "watch --from-manifests deploy --on-push a"] {
+        assert!(matches!(parsed(line), Ok(Command::Watch(_))), "{line}");
+    }
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn a_watch_has_one_source() {
         assert!(matches!(&error, ArgsError::Clap(error) if error.exit_code() == 2), "{line}: {error}");
     }
     let help = text("watch --help", "kubectl-idpbuilder_push");
-    assert!(help.contains("Usage: kubectl idpbuilder-push watch [OPTIONS] <SOURCE>\n"), "{help}");
+    assert!(help.contains("Usage: kubectl idpbuilder-push watch [OPTIONS] [SOURCE]\n"), "{help}");
     assert!(!help.contains("--dry-run") && help.lines().all(|line| line.len() <= 100), "{help}");
 }
 

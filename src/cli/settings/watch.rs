@@ -17,9 +17,7 @@ pub(in crate::cli) fn watched(settings: &Settings, probe: &dyn Probe) -> Result<
         [Spec::Folder { path }] if probe.look(path) == Seen::Folder => {
             Err(UsageError::WatchFolder { path: path.clone() })
         }
-        [spec @ (Spec::Archive { .. } | Spec::Layout { .. } | Spec::Folder { .. } | Spec::Engine { .. })] => {
-            Ok(spec.clone())
-        }
+        [spec] => Ok(spec.clone()),
         _ => Err(UsageError::WatchSeveral),
     }
 }

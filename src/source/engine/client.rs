@@ -1,11 +1,15 @@
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
+use futures_util::future::ready;
+use futures_util::stream::{BoxStream, StreamExt as _, empty, once};
+use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::address::Address;
-use super::request::{RequestError, document};
+use super::request::{RequestError, document, get};
 use super::sockets::{Endpoint, Engine};
 use crate::oci::{Digest, Platform};
 use crate::source::shown::chain;
@@ -48,6 +52,19 @@ pub(super) struct Here {
     pub(super) name: String,
     pub(super) image: Image,
 }
+
+/// A name of an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tagged {
+    pub(super) name: String,
+    /// As the engine has it; only compared with what it said before.
+    pub(super) id: String,
+}
+
+/// Events of images alone: `filters={"type":["image"]}`.
+const EVENTS: &str = "/events?filters=%7B%22type%22%3A%5B%22image%22%5D%7D";
+/// Some engines begin their answer with the first event.
+const QUIET: Duration = Duration::from_hours(24);
 
 /// Why an engine could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +119,33 @@ pub(super) async fn look_up(endpoint: &Endpoint, reference: &str) -> Result<Opti
 /// # Errors
 /// Why it could not be asked.
 pub(super) async fn names(endpoint: &Endpoint) -> Result<Vec<String>, Silence> {
+    Ok(tags(endpoint).await?.into_iter().map(|tag| tag.name).collect())
+}
+
+/// The names of all images that the engine has, and what they stand for.
+///
+/// # Errors
+/// Why it could not be asked.
+pub(super) async fn tags(endpoint: &Endpoint) -> Result<Vec<Tagged>, Silence> {
     let images: Vec<Listed> = document(address(endpoint)?, "/images/json").await?;
-    Ok(images.into_iter().flat_map(|image| image.repo_tags.unwrap_or_default()).collect())
+    let tags = images.into_iter().flat_map(|image| {
+        let id = image.id.unwrap_or_default();
+        let names = image.repo_tags.unwrap_or_default().into_iter();
+        names.map(move |name| Tagged { name, id: id.clone() })
+    });
+    Ok(tags.collect())
+}
+
+/// What the engine tells of its images from now on: an item for each thing it says, which need not be a
+/// whole event, and the end when the connection ends or is refused.
+pub(super) fn events(endpoint: &Endpoint) -> Option<BoxStream<'static, ()>> {
+    let address = address(endpoint).ok()?.clone();
+    let answer = async move { get(&address, EVENTS, QUIET).await };
+    let said = once(answer).flat_map(|answer| match answer {
+        Ok(body) => body.into_data_stream().take_while(|said| ready(said.is_ok())).map(|_| ()).boxed(),
+        Err(_) => empty().boxed(),
+    });
+    Some(said.boxed())
 }
 
 /// # Errors
@@ -193,6 +235,7 @@ struct RootFs {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listed {
+    id: Option<String>,
     repo_tags: Option<Vec<String>>,
 }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
+use super::client::Tagged;
 use super::select::{Asked, tried};
 use super::{client, endpoints, find};
 use crate::event::Events;
@@ -14,19 +15,9 @@ use crate::source::spec::EngineKind;
 /// # Errors
 /// `NoneTagged` where there is none, and as `find` for the first image that cannot be had.
 pub(in crate::source) async fn find_tagged(places: &Places, events: &Events) -> Result<Found, SourceError> {
-    let registry = places.registry.clone().unwrap_or_default();
-    let asked = endpoints(EngineKind::Any, places).await.into_iter().map(|endpoint| async move {
-        let names = client::names(&endpoint).await;
-        (endpoint, names)
-    });
-    let (mut names, mut places_asked) = (BTreeSet::new(), Vec::new());
-    for (endpoint, answer) in join_all(asked).await {
-        let answer = answer.map(|all| names.extend(all.into_iter().filter(|name| is_for(&registry, name))));
-        places_asked.push(Asked { endpoint, answer: answer.map(|()| None) });
-    }
-    if names.is_empty() {
-        return Err(SourceError::NoneTagged { registry, tried: tried(&places_asked) });
-    }
+    let (tags, asked) = all_tags(places).await;
+    let tags = for_registry(tags, &asked, places)?;
+    let names: BTreeSet<String> = tags.into_iter().map(|tag| tag.name).collect();
     let mut found = Found::default();
     for name in names {
         let one = find(&name, EngineKind::Any, places, events).await?;
@@ -34,6 +25,37 @@ pub(in crate::source) async fn find_tagged(places: &Places, events: &Events) -> 
         found.skipped.extend(one.skipped);
     }
     Ok(found)
+}
+
+/// Every name in the local engines, and the places that were asked.
+pub(super) async fn all_tags(places: &Places) -> (BTreeSet<Tagged>, Vec<Asked>) {
+    let asked = endpoints(EngineKind::Any, places).await.into_iter().map(|endpoint| async move {
+        let tags = client::tags(&endpoint).await;
+        (endpoint, tags)
+    });
+    let (mut tags, mut places_asked) = (BTreeSet::new(), Vec::new());
+    for (endpoint, answer) in join_all(asked).await {
+        let answer = answer.map(|all| tags.extend(all));
+        places_asked.push(Asked { endpoint, answer: answer.map(|()| None) });
+    }
+    (tags, places_asked)
+}
+
+/// Those names that begin with the registry of the run.
+///
+/// # Errors
+/// `NoneTagged` where there is none.
+pub(super) fn for_registry(
+    mut tags: BTreeSet<Tagged>,
+    asked: &[Asked],
+    places: &Places,
+) -> Result<BTreeSet<Tagged>, SourceError> {
+    let registry = places.registry.clone().unwrap_or_default();
+    tags.retain(|tag| is_for(&registry, &tag.name));
+    if tags.is_empty() {
+        return Err(SourceError::NoneTagged { registry, tried: tried(asked) });
+    }
+    Ok(tags)
 }
 
 fn is_for(registry: &str, name: &str) -> bool {

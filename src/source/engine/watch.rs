@@ -1,28 +1,30 @@
+use std::collections::BTreeSet;
 use std::future::pending;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::ready;
-use futures_util::stream::{BoxStream, SelectAll, StreamExt as _, empty, once};
-use http_body_util::BodyStream;
+use futures_util::stream::{BoxStream, SelectAll, StreamExt as _, once};
 use tokio::time::{Instant, timeout_at};
 
-use super::client;
-use super::request::{PATIENCE, get};
-use super::select::{self, Asked, Chosen};
+use super::client::{self, Image, Tagged};
+use super::select::{self, Asked};
 use super::sockets::Endpoint;
-use crate::port::{Fingerprint, Sight, Snapshot, SourceError, Watched};
+use super::tagged::{all_tags, for_registry};
+use crate::port::{Fingerprint, Sight, Snapshot, SourceError, Suggested, Watched};
+use crate::source::manifests;
+use crate::source::names::answers_to;
 use crate::source::open::{Places, open};
 use crate::source::spec::{EngineKind, Spec};
 
-/// How often the image is asked for beside the events: some builders tell of nothing, an engine may have no
+/// How often the images are asked for beside the events: some builders tell of nothing, an engine may have no
 /// events, and what happened while it was started again is told by nobody.
 const POLL: Duration = Duration::from_secs(2);
 
-/// An image of an engine, asked for whenever an engine tells of its images.
+/// Images of engines, asked for whenever an engine tells of its images.
 pub(in crate::source) struct EngineWatch {
-    reference: String,
-    kind: EngineKind,
+    spec: Spec,
     places: Places,
     streams: SelectAll<BoxStream<'static, Heard>>,
     /// The engines that are listened to, by their names.
@@ -48,10 +50,10 @@ enum Told {
 }
 
 impl EngineWatch {
-    pub(in crate::source) fn new(reference: String, kind: EngineKind, places: Places) -> Self {
+    pub(in crate::source) fn new(spec: Spec, places: Places) -> Self {
         let (streams, listening) = (SelectAll::new(), Vec::new());
         let next_look = Instant::now();
-        Self { reference, kind, places, streams, listening, told: None, due: true, next_look }
+        Self { spec, places, streams, listening, told: None, due: true, next_look }
     }
 
     /// Waits for an event, or for the time to ask anyway.
@@ -85,30 +87,66 @@ impl EngineWatch {
     }
 
     async fn look(&mut self) -> Result<Snapshot, SourceError> {
-        let reference = self.reference.as_str();
-        if !super::is_askable(reference) {
-            return Err(super::not_askable(reference));
-        }
-        let asked = super::ask(reference, super::endpoints(self.kind, &self.places).await).await;
-        let chosen = select::choose(reference, &asked);
-        let snapshot = match chosen {
-            Ok(Some(chosen)) => Ok(self.snapshot(&chosen)),
-            Ok(None) => Err(super::not_in_engine(reference, &asked).await),
-            Err(error) => Err(error),
+        let places = &self.places;
+        let (fingerprint, asked) = match &self.spec {
+            Spec::Engine { reference, kind } => image(reference, *kind, places).await,
+            Spec::Manifests { path } => named(path, places).await,
+            _ => tagged(places).await,
         };
         self.listen(&asked);
-        snapshot
+        let source = open(self.spec.clone(), &self.places);
+        Ok(Snapshot { fingerprint: Fingerprint(fingerprint?), source })
     }
+}
 
-    fn snapshot(&self, chosen: &Chosen) -> Snapshot {
-        let image = &chosen.here.image;
-        let content = match &image.id {
-            Some(id) => id.to_string(),
-            None => format!("{:?} {:?}", image.diff_ids, image.created),
-        };
-        let spec = Spec::Engine { reference: self.reference.clone(), kind: self.kind };
-        Snapshot { fingerprint: Fingerprint(content), source: open(spec, &self.places) }
+/// What tells one state of the engines from another, and the places that were asked.
+type Look = (Result<String, SourceError>, Vec<Asked>);
+
+async fn image(reference: &str, kind: EngineKind, places: &Places) -> Look {
+    if !super::is_askable(reference) {
+        return (Err(super::not_askable(reference)), Vec::new());
     }
+    let asked = super::ask(reference, super::endpoints(kind, places).await).await;
+    let fingerprint = match select::choose(reference, &asked) {
+        Ok(Some(chosen)) => Ok(content(&chosen.here.image)),
+        Ok(None) => Err(super::not_in_engine(reference, &asked).await),
+        Err(error) => Err(error),
+    };
+    (fingerprint, asked)
+}
+
+fn content(image: &Image) -> String {
+    match &image.id {
+        Some(id) => id.to_string(),
+        None => format!("{:?} {:?}", image.diff_ids, image.created),
+    }
+}
+
+async fn tagged(places: &Places) -> Look {
+    let (tags, asked) = all_tags(places).await;
+    (for_registry(tags, &asked, places).map(|tags| listed(&tags)), asked)
+}
+
+/// The names in the manifests, and what of them the engines have.
+async fn named(path: &Path, places: &Places) -> Look {
+    let (mut tags, asked) = all_tags(places).await;
+    let names = manifests::spellings(path, places).await;
+    let fingerprint = names.map(|names| {
+        tags.retain(|tag| names.iter().any(|name| is_called(&tag.name, name)));
+        format!("{}\n{}", listed(&tags), names.join("\n"))
+    });
+    (fingerprint, asked)
+}
+
+/// Podman shows a name that was given without a host with one of its own.
+fn is_called(shown: &str, name: &str) -> bool {
+    let has = |shown: &str| answers_to(&Suggested::Reference(shown.to_owned()), name);
+    has(shown) || shown.strip_prefix("localhost/").is_some_and(has)
+}
+
+fn listed(tags: &BTreeSet<Tagged>) -> String {
+    let lines: Vec<String> = tags.iter().map(|tag| format!("{} {}", tag.name, tag.id)).collect();
+    lines.join("\n")
 }
 
 #[async_trait]
@@ -131,19 +169,9 @@ impl Watched for EngineWatch {
     }
 }
 
-/// `{"type":["image"]}`: of which image and what does not matter, since its id is asked for.
-const EVENTS: &str = "/events?filters=%7B%22type%22%3A%5B%22image%22%5D%7D";
-
-/// What an engine tells of its images from now on, until it tells no more.
+/// Of which image does not matter, since its id is asked for.
 fn events(endpoint: &Endpoint) -> Option<BoxStream<'static, Heard>> {
-    let address = client::address(endpoint).ok()?.clone();
-    let frames = async move {
-        match get(&address, EVENTS, PATIENCE).await {
-            Ok(body) => BodyStream::new(body).boxed(),
-            Err(_) => empty().boxed(),
-        }
-    };
-    let heard = once(frames).flatten().take_while(|frame| ready(frame.is_ok()));
-    let ended = once(ready(Heard::Ended(endpoint.name.clone())));
-    Some(heard.map(|_| Heard::Something).chain(ended).boxed())
+    let engine = endpoint.name.clone();
+    let heard = client::events(endpoint)?.map(|()| Heard::Something);
+    Some(heard.chain(once(ready(Heard::Ended(engine)))).boxed())
 }

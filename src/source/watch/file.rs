@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::time::{sleep, timeout};
 
 use crate::event::Events;
-use crate::oci::sha256;
+use crate::oci::{Digest, sha256};
 use crate::port::{
     Content, Fingerprint, Found, FoundImage, Sight, Snapshot, Source, SourceError, SourceName, Watched,
 };
@@ -61,11 +61,10 @@ type Identity = ();
 impl FileWatch {
     pub(super) fn new(spec: Spec, places: Places, events: Events) -> Self {
         let paths = match &spec {
-            Spec::Manifests { path } => vec![path.clone()],
             Spec::Archive { path, .. } | Spec::Layout { path, .. } | Spec::Folder { path } => {
                 vec![path.clone(), path.join("index.json"), path.join("oci-layout")]
             }
-            Spec::Engine { .. } | Spec::Stdin | Spec::AllTagged => Vec::new(),
+            Spec::Engine { .. } | Spec::AllTagged | Spec::Manifests { .. } | Spec::Stdin => Vec::new(),
         };
         Self { spec, places, events, paths, seen: None }
     }
@@ -147,14 +146,15 @@ fn sight(name: SourceName, found: Result<Found, SourceError>) -> Sight {
     }
 }
 
-/// Names and digests: a configuration names its layers by what they unpack to.
+/// Names, digests, and what refers to the image: a configuration names its layers by what they unpack to.
 fn fingerprint(images: &[FoundImage]) -> Fingerprint {
     let of = |image: &FoundImage| {
-        let digest = match &image.content {
-            Content::Exact(tree) => tree.manifest.digest().clone(),
-            Content::Unpacked { config, .. } => sha256(config),
+        let (digest, referrers) = match &image.content {
+            Content::Exact(tree) => (tree.manifest.digest().clone(), tree.referrers.as_slice()),
+            Content::Unpacked { config, .. } => (sha256(config), [].as_slice()),
         };
-        format!("{digest} {:?}\n", image.suggested)
+        let referrers: Vec<&Digest> = referrers.iter().map(|one| one.manifest.digest()).collect();
+        format!("{digest} {:?} {referrers:?}\n", image.suggested)
     };
     Fingerprint(images.iter().map(of).collect())
 }
