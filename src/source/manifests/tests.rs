@@ -125,9 +125,9 @@ spec:
 ---
 apiVersion: idpbuilder.cnoe.io/v1alpha1
 kind: CustomPackage
-spec: {argoCD: {applicationFile: /work/app.yaml, name: app}}
+spec: {argoCD: {applicationFile: /srv/app.yaml, name: app}}
 ";
-    assert_eq!(said(text).leads, ["manifests/dev", "other/.", "set", "/work/app.yaml"].map(str::to_owned));
+    assert_eq!(said(text).leads, ["manifests/dev", "other/.", "set", "/srv/app.yaml"].map(str::to_owned));
 }
 
 const IMAGES: &str = "
