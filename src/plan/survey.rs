@@ -33,13 +33,17 @@ pub(super) async fn blobs(
 ) -> Result<HashMap<(Repository, Digest), Presence>, RegistryError> {
     stream::iter(wanted)
         .map(|(repository, digest)| async move {
-            let presence = match world.reader.blob(&repository, &digest).await? {
-                Some(_) => Presence::Present,
-                None => Presence::Absent,
+            let presence = match world.reader.blob(&repository, &digest).await {
+                Ok(Some(_)) => Presence::Present,
+                Ok(None) => Presence::Absent,
+                // It concerns one image, whose own step will hear it again.
+                Err(RegistryError::Refused { .. }) => return Ok(None),
+                Err(error) => return Err(error),
             };
-            Ok(((repository, digest), presence))
+            Ok(Some(((repository, digest), presence)))
         })
         .buffer_unordered(at_once)
+        .try_filter_map(|known| async { Ok(known) })
         .try_collect()
         .await
 }

@@ -32,6 +32,7 @@ struct Held {
     manifests: HashMap<(Repository, String), Manifest>,
     log: Vec<String>,
     refuse_upload_of: Option<Digest>,
+    refuse_head_in: Option<Repository>,
     lose_once: Option<Digest>,
     cancel_on_upload: Option<CancellationToken>,
 }
@@ -66,6 +67,9 @@ impl RegistryReader for MemoryRegistry {
     async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {
         let mut held = self.held.lock().unwrap();
         held.log.push(format!("head blob {repository}"));
+        if held.refuse_head_in.as_ref() == Some(repository) {
+            return Err(refused(Refusal::Denied, 403));
+        }
         Ok(held.blobs.contains(&(repository.clone(), digest.clone())).then_some(1))
     }
 }
@@ -338,6 +342,16 @@ async fn a_remembered_layer_that_is_lost_in_between_is_packed_in_the_second_roun
     let report = run_with(&registry, vec![saved("web:1", &[b"one", b"new"])], &job(), index).await.unwrap();
     assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");
     assert_eq!(report.images[0].layers.uploaded, 2);
+}
+
+#[tokio::test]
+async fn a_blob_that_may_not_be_asked_for_fails_its_own_image_alone() {
+    let registry = Arc::new(MemoryRegistry::default());
+    registry.held.lock().unwrap().refuse_head_in = Some("o/denied".parse().unwrap());
+    let images = vec![saved("denied:1", &[b"one"]), saved("web:1", &[b"two"])];
+    let report = run(&registry, images, &job()).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Failed(_)), "{report:?}");
+    assert!(matches!(report.images[1].status, Status::Pushed), "{report:?}");
 }
 
 #[tokio::test]
