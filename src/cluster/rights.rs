@@ -105,6 +105,47 @@ fn quoted(name: &str) -> String {
 mod tests {
     use super::*;
 
+    /// The rules that a document states, in the words of a Role.
+    fn stated(rule: &serde_json::Value) -> String {
+        let words = |key: &str| match &rule[key] {
+            serde_json::Value::Array(items) => {
+                items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(",")
+            }
+            value => value.as_str().unwrap_or_default().to_owned(),
+        };
+        let needed = if rule["needed"] == true { Need::Needed } else { Need::Useful };
+        let (verbs, group, resource) = (words("verbs"), words("apiGroup"), words("resource"));
+        format!("{needed:?} {verbs} {group} {resource} {} {}", words("namespace"), words("name"))
+    }
+
+    #[test]
+    fn the_readme_names_all_that_is_read() {
+        let readme = include_str!("../../README.md");
+        for right in RIGHTS {
+            let named = right.namespace.zip(right.name).map(|(space, name)| format!("{space}/{name}: "));
+            let said = named.unwrap_or_else(|| right.resource.to_owned());
+            assert!(readme.to_lowercase().contains(&said), "{said}");
+        }
+        let rule = "resources: [secrets], resourceNames: [gitea-credential], verbs: [get]";
+        assert!(readme.contains(rule));
+    }
+
+    #[test]
+    fn the_plugins_description_states_these_rights() {
+        let plugin: serde_json::Value = serde_saphyr::from_str(include_str!("../../plugin.yaml")).unwrap();
+        let found = plugin["spec"]["requires"]["rbac"].as_array().unwrap();
+        let found: Vec<String> = found.iter().map(stated).collect();
+        let expected: Vec<String> = RIGHTS
+            .iter()
+            .map(|right| {
+                let Right { need, verbs, group, resource, namespace, name } = right;
+                let (namespace, name) = (namespace.unwrap_or_default(), name.unwrap_or_default());
+                format!("{need:?} {} {group} {resource} {namespace} {name}", verbs.join(","))
+            })
+            .collect();
+        assert_eq!(found, expected);
+    }
+
     #[test]
     fn the_role_names_the_secret_and_the_user() {
         let secret = SecretName::new("gitea", "gitea-credential");
