@@ -10,8 +10,10 @@ mod run;
 mod view;
 mod watch;
 
-pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, RegistryArgs, TlsArgs};
-pub(super) use run::{CompressionArg, ContentArgs, ModeArgs, NameArgs, SearchArgs, TransferArgs};
+pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, ReachArgs, TlsArgs};
+pub(super) use run::{
+    CompressionArg, ContentArgs, ModeArgs, NameArgs, RequestArgs, SearchArgs, TransferArgs,
+};
 pub(super) use view::{ColourArg, LevelArg, LogFormatArg, OutputArg, ProgressArg, VersionFormArg, ViewArgs};
 pub(super) use watch::WatchArgs;
 
@@ -85,13 +87,7 @@ pub(super) struct PushArgs {
     #[command(flatten)]
     pub(super) sources: SourceArgs,
     #[command(flatten)]
-    pub(super) registry: RegistryArgs,
-    #[command(flatten)]
-    pub(super) tls: TlsArgs,
-    #[command(flatten)]
-    pub(super) login: LoginArgs,
-    #[command(flatten)]
-    pub(super) cluster: ClusterArgs,
+    pub(super) reach: ReachArgs,
     #[command(flatten)]
     pub(super) names: NameArgs,
     #[command(flatten)]

@@ -1,30 +1,29 @@
 //! What was meant: flags and environment joined, every choice an enum, every number checked.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use globset::Glob;
 
 mod login;
 mod place;
+mod reach;
 mod view;
 mod watch;
 
 pub(super) use login::{Given, GivenKind, Login};
 pub(super) use place::{GivenRegistry, Place, Tls};
+pub(super) use reach::{Reach, requests};
 pub(super) use view::{Colour, Detail, Form, LogFormat, Output, Progress, Stderr, View};
 pub(super) use watch::watched;
 
 use super::args::{
-    ClusterArgs, CompressionArg, ContentArgs, ListArgs, ModeArgs, NameArgs, PushArgs, SearchArgs, SourceArgs,
-    TransferArgs,
+    CompressionArg, ContentArgs, ListArgs, ModeArgs, NameArgs, PushArgs, SearchArgs, SourceArgs, TransferArgs,
 };
 use super::environment::Environment;
 use super::usage::UsageError;
-use super::value::{PlatformChoice, Resolve, TrustedRealm};
+use super::value::PlatformChoice;
 use super::word::{self, Probe};
-use crate::cluster::{Kubeconfig, Login as ClusterLogin, Query};
 use crate::job::{Compression, Existing, OnFailure, Selection, StopAfter};
 use crate::oci::Tag;
 use crate::plan::{PathPart, Rename};
@@ -34,12 +33,7 @@ use crate::source::Spec;
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) search: Search,
-    pub(super) place: Place,
-    pub(super) tls: Tls,
-    pub(super) resolve: Vec<Resolve>,
-    pub(super) trusted_realms: Vec<TrustedRealm>,
-    pub(super) login: Login,
-    pub(super) cluster: Query,
+    pub(super) reach: Reach,
     pub(super) names: Names,
     pub(super) selection: Selection,
     pub(super) compression: Compression,
@@ -47,8 +41,6 @@ pub(super) struct Settings {
     pub(super) stop: StopAfter,
     pub(super) on_failure: OnFailure,
     pub(super) transfer: Transfer,
-    /// For the whole run.
-    pub(super) timeout: Option<Duration>,
     /// Said before anything else.
     pub(super) notices: Vec<Notice>,
 }
@@ -92,12 +84,6 @@ pub(super) struct Names {
 #[derive(Debug)]
 pub(super) struct Transfer {
     pub(super) jobs: NonZeroUsize,
-    /// Bytes of the largest request body; by default below the ingress's limit.
-    pub(super) chunk: Option<NonZeroU64>,
-    /// Attempts after the first.
-    pub(super) retries: u32,
-    pub(super) retry_max_wait: Duration,
-    pub(super) stall_timeout: Duration,
     pub(super) tmp_dir: Option<PathBuf>,
     pub(super) cache: Cache,
 }
@@ -129,27 +115,20 @@ impl Settings {
     /// # Errors
     /// For contradictions, half a login, and sources that are none.
     pub(super) fn of(args: PushArgs, around: &mut Surroundings<'_>) -> Result<Self, UsageError> {
-        let environment = around.environment;
         let mut notices = Vec::new();
         let search = search(&args.sources, args.search, around, &mut notices)?;
-        let (place, tls) = place::of(args.registry.registry, args.tls, environment)?;
-        let names = names(args.names);
-        check_one_owner(&place, &names)?;
-        if args.login.password_stdin && search.sources.contains(&Spec::Stdin) {
+        if args.reach.login.password_stdin && search.sources.contains(&Spec::Stdin) {
             return Err(UsageError::StdinTwice);
         }
-        let login = login::of(args.login, environment, around.stdin, &mut notices)?;
+        let requests = requests(args.transfer.requests, args.transfer.chunk_size);
+        let reach = Reach::of(args.reach, requests, around, &mut notices)?;
+        let names = names(args.names);
+        check_one_owner(&reach.place, &names)?;
         let ModeArgs { dry_run, force, fail_fast } = args.mode;
         let ContentArgs { platform, compression } = args.content;
-        let timeout = args.transfer.timeout;
         Ok(Self {
             search,
-            place,
-            tls,
-            resolve: args.registry.resolve,
-            trusted_realms: args.registry.trust_realm,
-            cluster: query(args.cluster, environment, &login),
-            login,
+            reach,
             names,
             selection: match platform {
                 PlatformChoice::All => Selection::Present,
@@ -163,7 +142,6 @@ impl Settings {
             stop: if dry_run { StopAfter::Plan } else { StopAfter::Push },
             on_failure: if fail_fast { OnFailure::Stop } else { OnFailure::Continue },
             transfer: transfer(args.transfer),
-            timeout,
             notices,
         })
     }
@@ -240,31 +218,9 @@ fn check_one_owner(place: &Place, names: &Names) -> Result<(), UsageError> {
     Err(UsageError::TwoOwners { owner: owner.clone(), path: path.to_string() })
 }
 
-fn query(args: ClusterArgs, environment: &Environment, login: &Login) -> Query {
-    Query {
-        kubeconfig: Kubeconfig {
-            given: args.kubeconfig,
-            environment: environment.kubeconfig.clone(),
-            home: environment.home.clone(),
-        },
-        context: args.context,
-        name: args.name.or_else(|| environment.cluster.clone()),
-        secret: args.secret,
-        login: match login {
-            Login::Auto | Login::Cluster => ClusterLogin::Read,
-            Login::Docker | Login::Anonymous | Login::Given(_) => ClusterLogin::Skip,
-        },
-        timeout: args.request_timeout,
-    }
-}
-
 fn transfer(args: TransferArgs) -> Transfer {
     Transfer {
         jobs: args.jobs,
-        chunk: args.chunk_size,
-        retries: args.retries,
-        retry_max_wait: args.retry_max_wait,
-        stall_timeout: args.stall_timeout,
         tmp_dir: args.tmp_dir,
         cache: if args.no_cache { Cache::Off } else { Cache::Used },
     }

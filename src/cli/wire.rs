@@ -4,28 +4,26 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 mod login;
 mod place;
+mod reach;
 mod sources;
 mod trust;
 
 use super::environment::Environment;
-use super::facts::{AuthFacts, ClusterFacts, Facts, RegistryFacts, TlsFacts};
+use super::facts::Facts;
 use super::failure::{Fault, LocalError};
-use super::settings::{Cache, ListSettings, Place, Settings, Tls};
+use super::settings::{Cache, ListSettings, Place, Settings};
 use crate::cache::{CacheFolder, NoCache};
 use crate::content::SpoolDir;
 use crate::event::Events;
 use crate::job::{Job, Limits, Selection, World};
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
-use crate::port::{Origin, PackIndex, Scheme, Source, Watched};
-use crate::registry::{
-    Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustedRealm,
-};
+use crate::port::{PackIndex, Source, Watched};
+use crate::registry::{Dialect, RegistryClient};
 use crate::source::{self, Places, Spec};
 use place::Target;
+pub(super) use reach::{Around, Reached, Unconnected, reach};
 use sources::Told;
 
 /// What a push runs with.
@@ -50,64 +48,24 @@ impl Connected {
     }
 }
 
-/// Why there is nothing to run with, and what is known of the registry all the same.
-pub(super) struct Unconnected {
-    pub(super) fault: Fault,
-    pub(super) facts: Option<Facts>,
-}
-
-impl From<Fault> for Unconnected {
-    fn from(fault: Fault) -> Self {
-        Self { fault, facts: None }
-    }
-}
-
-/// What every part of connecting sees.
-#[derive(Clone, Copy)]
-pub(super) struct Around<'a> {
-    pub(super) environment: &'a Environment,
-    pub(super) events: &'a Events,
-    pub(super) cancel: &'a CancellationToken,
-}
-
 /// Finds the registry, its trust and the login, and makes the sources.
 ///
 /// # Errors
 /// When no registry is known, a source of credentials that was chosen is broken, or the registry does
 /// not say what it is.
 pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<Connected, Unconnected> {
-    let target = place::find(settings, around.events).await?;
-    let trust = trust::of(settings, &target)?;
-    let login = login::find(settings, &target, around).await?;
-    let facts = facts(&target, trust.facts, &login);
-    let client = match RegistryClient::new(options(settings, &target, &trust, (&login, around))) {
-        Ok(client) => Arc::new(client),
-        Err(error) => return Err(Unconnected { fault: error.into(), facts: Some(facts) }),
-    };
-    let joined = joined(settings, &target, &client, (&login, around)).await;
-    let facts = facts.connected_to(client.address());
+    let reached = reach(&settings.reach, settings.names.owner.as_deref(), around).await?;
+    let joined = joined(settings, &reached, around);
+    let facts = reached.facts_by_now();
     match joined {
-        Ok((job, world, places)) => Ok(Connected { job, world, facts, client, places }),
+        Ok((job, world, places)) => Ok(Connected { job, world, facts, client: reached.client, places }),
         Err(fault) => Err(Unconnected { fault, facts: Some(facts) }),
     }
 }
 
-async fn joined(
-    settings: &Settings,
-    target: &Target,
-    client: &Arc<RegistryClient>,
-    (login, around): (&login::Found, Around<'_>),
-) -> Result<(Job, World, Places), Fault> {
-    let dialect = match (settings.tls == Tls::Insecure, target.cluster()) {
-        (true, _) => {
-            let dialect = client.ask_dialect().await?;
-            warn_of_insecure(client, target, around.events);
-            dialect
-        }
-        (false, Some(_)) => Dialect::Gitea,
-        (false, None) => client.ask_dialect().await?,
-    };
-    let job = job(settings, target, naming(settings, target, (login, dialect))?);
+fn joined(settings: &Settings, reached: &Reached, around: Around<'_>) -> Result<(Job, World, Places), Fault> {
+    let Reached { client, target, .. } = reached;
+    let job = job(settings, target, naming(settings, reached)?);
     let spools = spools(settings.transfer.tmp_dir.as_ref(), around.environment);
     let index = index(settings.transfer.cache, around.environment);
     let told = Told {
@@ -128,89 +86,13 @@ async fn joined(
     Ok((job, world, places))
 }
 
-fn facts(target: &Target, tls: TlsFacts, login: &login::Found) -> Facts {
-    Facts {
-        cluster: target
-            .asked
-            .as_ref()
-            .map(|cluster| ClusterFacts { name: cluster.name.clone(), context: cluster.context.clone() }),
-        registry: RegistryFacts {
-            host: target.origin.in_references(),
-            address: None,
-            tls,
-            source: target.named_by.clone(),
-            body_limit: target.cluster().and_then(|cluster| cluster.body_limit),
-        },
-        auth: AuthFacts { source: login.source.clone(), username: login.username.clone() },
-    }
-}
-
-fn options(
-    settings: &Settings,
-    target: &Target,
-    trust: &trust::Chosen,
-    (login, around): (&login::Found, Around<'_>),
-) -> Options {
-    let transfer = &settings.transfer;
-    let own_only = login.is_cluster() || settings.tls == Tls::Insecure;
-    let [http, https, all, no] = &around.environment.proxies;
-    Options {
-        origin: target.origin.clone(),
-        trust: trust.trust.clone(),
-        keychain: Arc::clone(&login.keychain),
-        realms: if own_only { Realms::Own } else { Realms::SameDomain },
-        trusted_realms: settings
-            .trusted_realms
-            .iter()
-            .map(|pair| TrustedRealm { registry: pair.registry.clone(), realm: pair.realm.clone() })
-            .collect(),
-        policy: Policy {
-            retries: transfer.retries,
-            max_wait: transfer.retry_max_wait,
-            stall: transfer.stall_timeout,
-        },
-        dialect: target.cluster().map(|_| Dialect::Gitea),
-        chunk: transfer.chunk.map(Into::into),
-        body_limit: target.cluster().and_then(|cluster| cluster.body_limit),
-        proxies: Proxies::new(http, https, all, no),
-        addresses: settings
-            .resolve
-            .iter()
-            .map(|one| {
-                let meant = Origin::new(Scheme::Https, &one.host, one.port).connected();
-                Pinned { host: meant.host().to_owned(), port: one.port, address: one.address }
-            })
-            .collect(),
-        rebind: match settings.tls {
-            // Without a checked certificate, names alone decide where a login goes.
-            Tls::Insecure if login.is_cluster() => Rebind::Loopback,
-            Tls::Insecure => Rebind::Strict,
-            _ => Rebind::Fallback,
-        },
-        events: around.events.clone(),
-        cancel: around.cancel.clone(),
-    }
-}
-
-fn warn_of_insecure(client: &RegistryClient, target: &Target, events: &Events) {
-    let shown = client.fingerprint().map(|fingerprint| format!(" (SHA-256 {fingerprint})"));
-    events.warn(format!(
-        "the certificate of {} is not checked{}: whoever answers there gets the images and the login; --ca-file checks it",
-        target.origin.authority(),
-        shown.unwrap_or_default()
-    ));
-}
-
-fn naming(
-    settings: &Settings,
-    target: &Target,
-    (login, dialect): (&login::Found, Dialect),
-) -> Result<Naming, Fault> {
+fn naming(settings: &Settings, reached: &Reached) -> Result<Naming, Fault> {
+    let Reached { target, login, dialect, .. } = reached;
     let names = settings.names.clone();
     let owner = match names.owner.or_else(|| target.path.clone()) {
         Some(owner) => Owner::Named(owner),
         // Gitea and Docker Hub have no repositories without an owner.
-        None if dialect == Dialect::Gitea || target.origin.is_docker_hub() => {
+        None if *dialect == Dialect::Gitea || target.origin.is_docker_hub() => {
             let user = login.username.clone().or_else(|| target.owner());
             Owner::User(user.ok_or(LocalError::NoOwner)?)
         }
@@ -220,7 +102,7 @@ fn naming(
         registry: RegistryHost(target.origin.in_references()),
         owner,
         path: names.path,
-        rules: if dialect == Dialect::Gitea { NameRules::Gitea } else { NameRules::Oci },
+        rules: if *dialect == Dialect::Gitea { NameRules::Gitea } else { NameRules::Oci },
         rename: names.rename,
         tags: names.tags,
     })

@@ -7,6 +7,19 @@ use crate::cli::value::{self, RegistryAddress, Resolve, TrustedRealm};
 use crate::cluster::SecretName;
 use crate::port::Secret;
 
+/// What every command takes that goes to a registry.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ReachArgs {
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
+    #[command(flatten)]
+    pub(in crate::cli) tls: TlsArgs,
+    #[command(flatten)]
+    pub(in crate::cli) login: LoginArgs,
+    #[command(flatten)]
+    pub(in crate::cli) cluster: ClusterArgs,
+}
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(in crate::cli) struct RegistryArgs {

@@ -92,6 +92,19 @@ pub(in crate::cli) struct TransferArgs {
     /// Largest request body; by default below what the ingress takes
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     pub(in crate::cli) chunk_size: Option<NonZeroU64>,
+    #[command(flatten)]
+    pub(in crate::cli) requests: RequestArgs,
+    /// Folder for temporary files [default: the cache folder, else /var/tmp]
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) tmp_dir: Option<PathBuf>,
+    /// Pack every layer anew, and remember nothing of it
+    #[arg(long)]
+    pub(in crate::cli) no_cache: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Transfer")]
+pub(in crate::cli) struct RequestArgs {
     /// How often a failed request is tried again
     #[arg(long, value_name = "N", default_value = "5")]
     pub(in crate::cli) retries: u32,
@@ -104,11 +117,4 @@ pub(in crate::cli) struct TransferArgs {
     /// Longest time for the whole run [default: none]
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub(in crate::cli) timeout: Option<Duration>,
-    /// Folder for temporary files [default: the cache folder, else /var/tmp]
-    #[arg(long, value_name = "DIR")]
-    pub(in crate::cli) tmp_dir: Option<PathBuf>,
-
-    /// Pack every layer anew, and remember nothing of it
-    #[arg(long)]
-    pub(in crate::cli) no_cache: bool,
 }

@@ -63,10 +63,10 @@ fn the_command_of_the_first_plan_works_as_written() {
     let line = "push --registry gitea.localhost:8443 --username gitea_admin --password gitea_password \
                 --insecure ./test-image.tar";
     let Ok(Command::Push(push)) = parsed(line) else { panic!("no push") };
-    assert_eq!(push.registry.registry.unwrap().authority, "gitea.localhost:8443");
-    assert_eq!(push.login.username.as_deref(), Some("gitea_admin"));
-    assert_eq!(push.login.password.unwrap().expose(), "gitea_password");
-    assert!(push.tls.insecure);
+    assert_eq!(push.reach.registry.registry.unwrap().authority, "gitea.localhost:8443");
+    assert_eq!(push.reach.login.username.as_deref(), Some("gitea_admin"));
+    assert_eq!(push.reach.login.password.unwrap().expose(), "gitea_password");
+    assert!(push.reach.tls.insecure);
     assert_eq!(push.sources.words, ["./test-image.tar"]);
 }
 
@@ -75,7 +75,7 @@ fn short_forms_are_those_of_idpbuilder() {
     let Ok(Command::Push(push)) = parsed("-r r.example -u u -t token -j 2 -o json -q -l warn x") else {
         panic!("no push")
     };
-    assert_eq!(push.login.token.unwrap().expose(), "token");
+    assert_eq!(push.reach.login.token.unwrap().expose(), "token");
     assert_eq!(push.transfer.jobs.get(), 2);
     assert_eq!(push.view.output, OutputArg::Json);
     assert_eq!(push.view.log_level, Some(LevelArg::Warn));

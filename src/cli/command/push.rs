@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use super::stage::Stage;
 use super::{Start, number, on_runtime, refuse, shown};
-use crate::cli::args::PushArgs;
+use crate::cli::args::{PushArgs, ReachArgs};
 use crate::cli::environment::Environment;
 use crate::cli::facts::Facts;
 use crate::cli::failure::{self, Class, Failure, Fault, Scene, explain, of_report, whole};
@@ -21,7 +21,7 @@ use crate::report::{PushReport, Verdict};
 /// Pushes, or shows the plan.
 pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
     let words = shown(&args.sources, &args.search);
-    let command = same_place(&args, start.called.name());
+    let command = same_place(&args.reach, start.called.name());
     let view = View::of(args.view, &start.environment, start.stderr);
     let ink = Ink::new(view.colour);
     let around =
@@ -44,7 +44,7 @@ pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
 }
 
 /// The command with the flags that say where it goes, so that advice can be pasted.
-pub(super) fn same_place(args: &PushArgs, name: &str) -> String {
+pub(super) fn same_place(args: &ReachArgs, name: &str) -> String {
     let mut command = name.to_owned();
     if let Some(registry) = &args.registry.registry {
         command = format!("{command} -r {registry}");
@@ -84,7 +84,7 @@ pub(super) enum Ended {
 
 async fn run(settings: &Settings, environment: &Environment, mut stage: Stage, events: Events) -> Ran {
     say_first(&settings.notices, &events);
-    let stop = Stop::listen(settings.timeout, events.clone());
+    let stop = Stop::listen(settings.reach.requests.timeout, events.clone());
     stage.screen.stops_with(&stop.asked);
     let around = wire::Around { environment, events: &events, cancel: &stop.asked };
     let (connected, mut stage) = stage.during(connect(settings, around)).await;

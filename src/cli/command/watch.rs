@@ -40,7 +40,7 @@ use waiting::Waiting;
 pub(in crate::cli) fn watch(args: WatchArgs, start: &Start) -> ExitCode {
     let WatchArgs { push: args, on_push } = args;
     let words = shown(&args.sources, &args.search);
-    let command = push::same_place(&args, start.called.name());
+    let command = push::same_place(&args.reach, start.called.name());
     let view = view(args.view, start);
     let around =
         &mut Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::stdin().lock() };
@@ -92,7 +92,7 @@ struct Wanted {
 async fn run(told: Told<'_>, wanted: Wanted, mut stage: Stage, events: Events) -> Option<Class> {
     push::say_first(&told.settings.notices, &events);
     // What is cut is told with the push; a watch that only waits has nothing to stop.
-    let stop = Stop::listen(told.settings.timeout, Events::none());
+    let stop = Stop::listen(told.settings.reach.requests.timeout, Events::none());
     stage.screen.stops_with(&stop.asked);
     let start = Instant::now();
     let mut watch = Watch::new(told, wanted, stop, events);

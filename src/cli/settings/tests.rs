@@ -1,12 +1,15 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Cursor};
+use std::num::NonZeroU64;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 use crate::cli::args::{Command, parse};
 use crate::cli::called::Called;
 use crate::cli::settings::login::Given;
 use crate::cli::word::Seen;
+use crate::cluster::Login as ClusterLogin;
 use crate::source::EngineKind;
 
 struct Empty;
@@ -53,7 +56,7 @@ const PASSWORD: &str = "IDPBUILDER_REGISTRY_PASSWORD";
 const TOKEN: &str = "IDPBUILDER_REGISTRY_TOKEN";
 
 fn given(settings: Settings) -> (Option<String>, String, GivenKind, &'static str) {
-    match settings.login {
+    match settings.reach.login {
         Login::Given(Given { username, secret, kind, by }) => {
             (username, secret.expose().to_owned(), kind, by)
         }
@@ -64,19 +67,19 @@ fn given(settings: Settings) -> (Option<String>, String, GivenKind, &'static str
 #[test]
 fn without_flags_everything_comes_from_the_cluster() {
     let settings = settings("myapp:dev");
-    assert_eq!(settings.place, Place::Cluster);
-    assert_eq!(settings.tls, Tls::Known);
-    assert_eq!(settings.login, Login::Auto);
-    assert_eq!(settings.cluster.login, ClusterLogin::Read);
-    assert_eq!(settings.cluster.timeout, Duration::from_secs(10));
+    assert_eq!(settings.reach.place, Place::Cluster);
+    assert_eq!(settings.reach.tls, Tls::Known);
+    assert_eq!(settings.reach.login, Login::Auto);
+    assert_eq!(settings.reach.cluster.login, ClusterLogin::Read);
+    assert_eq!(settings.reach.cluster.timeout, Duration::from_secs(10));
     assert_eq!(settings.compression, Compression::Gzip);
     assert_eq!(settings.selection, Selection::Present);
     assert_eq!((settings.stop, settings.existing), (StopAfter::Push, Existing::Skip));
     assert_eq!(settings.transfer.jobs.get(), 3);
-    assert_eq!(settings.transfer.retries, 5);
+    assert_eq!(settings.reach.requests.retries, 5);
     assert_eq!(settings.search.max_depth, 8);
     assert_eq!(settings.search.links, Links::Stay);
-    assert_eq!(settings.timeout, None);
+    assert_eq!(settings.reach.requests.timeout, None);
     assert_eq!(settings.notices, []);
 }
 
@@ -84,13 +87,13 @@ fn without_flags_everything_comes_from_the_cluster() {
 fn a_flag_goes_before_the_environment() {
     let pairs = [(URL, "env.example"), (USER, "env-user"), (PASSWORD, "env-password")];
     let from_flags = with("-r flag.example -u flag-user -t flag-token x", &pairs, "").unwrap();
-    assert!(matches!(&from_flags.place, Place::Given(r) if r.origin.host() == "flag.example"));
+    assert!(matches!(&from_flags.reach.place, Place::Given(r) if r.origin.host() == "flag.example"));
     assert_eq!(
         given(from_flags),
         (Some("flag-user".to_owned()), "flag-token".to_owned(), GivenKind::Token, "--token")
     );
     let from_environment = with("x", &pairs, "").unwrap();
-    assert!(matches!(&from_environment.place, Place::Given(r) if r.given_by == URL));
+    assert!(matches!(&from_environment.reach.place, Place::Given(r) if r.given_by == URL));
     let login = given(from_environment);
     assert_eq!(
         login,
@@ -102,10 +105,10 @@ fn a_flag_goes_before_the_environment() {
 #[test]
 fn the_cluster_of_a_flag_goes_before_that_of_the_environment() {
     let pairs = [("IDPBUILDER_NAME", "env"), ("KUBECONFIG", "/a:/b"), ("HOME", "/home/u")];
-    let query = with("x", &pairs, "").unwrap().cluster;
+    let query = with("x", &pairs, "").unwrap().reach.cluster;
     assert_eq!(query.name.as_deref(), Some("env"));
     assert_eq!(query.kubeconfig.environment.as_deref(), Some(OsStr::new("/a:/b")));
-    let query = with("--name flag --kubeconfig /c x", &pairs, "").unwrap().cluster;
+    let query = with("--name flag --kubeconfig /c x", &pairs, "").unwrap().reach.cluster;
     assert_eq!(query.name.as_deref(), Some("flag"));
     assert_eq!(query.kubeconfig.given.as_deref(), Some(Path::new("/c")));
 }
@@ -138,9 +141,9 @@ fn a_token_may_stand_alone() {
 #[test]
 fn a_login_of_its_own_leaves_the_secret_unread() {
     for line in ["-u me -p secret x", "--auth docker x", "--auth none x"] {
-        assert_eq!(settings(line).cluster.login, ClusterLogin::Skip, "{line}");
+        assert_eq!(settings(line).reach.cluster.login, ClusterLogin::Skip, "{line}");
     }
-    assert_eq!(settings("--auth cluster x").cluster.login, ClusterLogin::Read);
+    assert_eq!(settings("--auth cluster x").reach.cluster.login, ClusterLogin::Read);
     assert!(matches!(error("--auth docker -t a x"), UsageError::AuthBesideLogin { auth: "docker", .. }));
 }
 
@@ -185,7 +188,7 @@ fn a_password_among_the_arguments_is_warned_of() {
 
 #[test]
 fn plain_http_is_said_outright() {
-    let origin = |line: &str| match settings(line).place {
+    let origin = |line: &str| match settings(line).reach.place {
         Place::Given(registry) => registry.origin.to_string(),
         Place::Cluster => panic!("no registry: {line}"),
     };
@@ -199,7 +202,7 @@ fn plain_http_is_said_outright() {
 
 #[test]
 fn a_registry_path_takes_the_place_of_an_owner() {
-    let Place::Given(registry) = settings("-r r.example/team x").place else { panic!("no registry") };
+    let Place::Given(registry) = settings("-r r.example/team x").reach.place else { panic!("no registry") };
     assert_eq!(registry.path.unwrap().as_str(), "team");
     assert!(matches!(error("-r r.example/team --owner me x"), UsageError::TwoOwners { .. }));
 }
@@ -216,8 +219,8 @@ fn choices_become_values() {
     assert!(matches!(settings.selection, Selection::Only(_)));
     assert_eq!(settings.names.path, PathPart::Whole);
     assert_eq!(settings.search.links, Links::Follow);
-    assert_eq!(settings.transfer.chunk.map(NonZeroU64::get), Some(16 << 20));
-    assert_eq!(settings.timeout, Some(Duration::from_mins(2)));
+    assert_eq!(settings.reach.requests.chunk.map(NonZeroU64::get), Some(16 << 20));
+    assert_eq!(settings.reach.requests.timeout, Some(Duration::from_mins(2)));
     assert_eq!(settings.search.include.len(), 1);
     assert!(matches!(error("--include [ x"), UsageError::Glob { .. }));
 }

@@ -6,7 +6,7 @@ use super::Around;
 use super::place::Target;
 use crate::cli::facts::AuthSource;
 use crate::cli::failure::{Fault, LocalError};
-use crate::cli::settings::{Given, Login, Settings, Tls};
+use crate::cli::settings::{Given, Login, Reach, Tls};
 use crate::cli::value::Resolve;
 use crate::credential::{self, LoginPlaces, SavedLogins};
 use crate::oci::Repository;
@@ -47,16 +47,21 @@ impl Keychain for Nobody {
 
 /// By precedence: what was given, the cluster's secret for its own registry, what
 /// docker and Podman saved.
-pub(super) async fn find(settings: &Settings, target: &Target, around: Around<'_>) -> Result<Found, Fault> {
-    match &settings.login {
+pub(super) async fn find(
+    reach: &Reach,
+    owner: Option<&str>,
+    target: &Target,
+    around: Around<'_>,
+) -> Result<Found, Fault> {
+    match &reach.login {
         Login::Anonymous => Ok(Found::none()),
         Login::Given(login) => given(login, target),
-        Login::Docker => saved(settings, target, around).await,
-        Login::Cluster => cluster(settings, target)?
+        Login::Docker => saved(owner, target, around).await,
+        Login::Cluster => cluster(reach, target)?
             .ok_or_else(|| LocalError::ClusterLoginElsewhere { registry: target.origin.authority() }.into()),
-        Login::Auto => match cluster(settings, target)? {
+        Login::Auto => match cluster(reach, target)? {
             Some(found) => Ok(found),
-            None => saved(settings, target, around).await,
+            None => saved(owner, target, around).await,
         },
     }
 }
@@ -75,14 +80,14 @@ fn given(login: &Given, target: &Target) -> Result<Found, Fault> {
     })
 }
 
-fn cluster(settings: &Settings, target: &Target) -> Result<Option<Found>, Fault> {
+fn cluster(reach: &Reach, target: &Target) -> Result<Option<Found>, Fault> {
     let Some((cluster, credential)) =
         target.cluster().and_then(|cluster| Some((cluster, cluster.credential.as_ref()?)))
     else {
         return Ok(None);
     };
     // Without a checked certificate only the address says who gets the administrator's password.
-    if settings.tls == Tls::Insecure && !stays_here(&target.origin, &settings.resolve) {
+    if reach.tls == Tls::Insecure && !stays_here(&target.origin, &reach.resolve) {
         return Err(LocalError::ClusterLoginInsecure { registry: target.origin.authority() }.into());
     }
     let secret = credential.source.strip_prefix("secret ").unwrap_or(&credential.source).to_owned();
@@ -103,7 +108,7 @@ fn stays_here(origin: &Origin, resolve: &[Resolve]) -> bool {
 
 /// The logins that docker and Podman saved. Images below different owners may have different ones, so the
 /// one that is found here is what the run is told with; each repository asks for its own.
-async fn saved(settings: &Settings, target: &Target, around: Around<'_>) -> Result<Found, Fault> {
+async fn saved(owner: Option<&str>, target: &Target, around: Around<'_>) -> Result<Found, Fault> {
     let environment = around.environment;
     let logins = SavedLogins::new(LoginPlaces {
         docker_auth_config: environment.docker_auth_config.clone(),
@@ -114,7 +119,7 @@ async fn saved(settings: &Settings, target: &Target, around: Around<'_>) -> Resu
         home: environment.home.clone(),
         path: environment.path.clone(),
     });
-    let owner = settings.names.owner.as_ref().or(target.path.as_ref());
+    let owner = owner.or(target.path.as_deref());
     let owner: Option<Repository> = owner.and_then(|owner| owner.to_lowercase().parse().ok());
     let found = logins.credential(&target.origin, owner.as_ref()).await?;
     let username = match found.as_ref().map(|credential| &credential.identity) {

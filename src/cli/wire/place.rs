@@ -1,5 +1,5 @@
 use crate::cli::failure::Fault;
-use crate::cli::settings::{Login, Place, Settings, Tls};
+use crate::cli::settings::{Login, Place, Reach, Tls};
 use crate::cluster::{self, Cluster, ClusterError};
 use crate::event::Events;
 use crate::port::Origin;
@@ -27,11 +27,11 @@ impl Target {
 }
 
 /// Asks the cluster for what was not given.
-pub(super) async fn find(settings: &Settings, events: &Events) -> Result<Target, Fault> {
-    let given = match &settings.place {
+pub(super) async fn find(reach: &Reach, events: &Events) -> Result<Target, Fault> {
+    let given = match &reach.place {
         Place::Given(given) => given,
         Place::Cluster => {
-            let cluster = cluster::find(&settings.cluster).await?;
+            let cluster = cluster::find(&reach.cluster).await?;
             say(&cluster, events);
             return Ok(Target {
                 origin: cluster.registry.clone(),
@@ -41,7 +41,7 @@ pub(super) async fn find(settings: &Settings, events: &Events) -> Result<Target,
             });
         }
     };
-    let asked = if needs_no_cluster(settings) { None } else { ask(settings, events).await? };
+    let asked = if needs_no_cluster(reach) { None } else { ask(reach, events).await? };
     let origin = match &asked {
         // The cluster knows better than the scheme that stands for an address without one.
         Some(cluster) if same_place(&cluster.registry, &given.origin) => cluster.registry.clone(),
@@ -52,19 +52,19 @@ pub(super) async fn find(settings: &Settings, events: &Events) -> Result<Target,
 }
 
 /// With a registry, a login and a choice how it is trusted, there is nothing to ask.
-fn needs_no_cluster(settings: &Settings) -> bool {
-    let login_known = matches!(settings.login, Login::Given(_) | Login::Docker | Login::Anonymous);
-    login_known && settings.tls != Tls::Known
+fn needs_no_cluster(reach: &Reach) -> bool {
+    let login_known = matches!(reach.login, Login::Given(_) | Login::Docker | Login::Anonymous);
+    login_known && reach.tls != Tls::Known
 }
 
 /// A cluster that is only wanted for what it may add is not missed; that it does not answer is said.
-async fn ask(settings: &Settings, events: &Events) -> Result<Option<Cluster>, Fault> {
-    match cluster::find(&settings.cluster).await {
+async fn ask(reach: &Reach, events: &Events) -> Result<Option<Cluster>, Fault> {
+    match cluster::find(&reach.cluster).await {
         Ok(cluster) => {
             say(&cluster, events);
             Ok(Some(cluster))
         }
-        Err(error) if settings.login == Login::Cluster || is_named(settings) => Err(error.into()),
+        Err(error) if reach.login == Login::Cluster || is_named(reach) => Err(error.into()),
         Err(ClusterError::NoKubeconfig { .. } | ClusterError::NoCluster { .. }) => Ok(None),
         Err(error) => {
             events.note(format!("going on without the cluster: {error}"));
@@ -74,8 +74,8 @@ async fn ask(settings: &Settings, events: &Events) -> Result<Option<Cluster>, Fa
 }
 
 /// Whether the user said which cluster is meant; then its failing is no matter of course.
-fn is_named(settings: &Settings) -> bool {
-    let cluster = &settings.cluster;
+fn is_named(reach: &Reach) -> bool {
+    let cluster = &reach.cluster;
     cluster.context.is_some() || cluster.kubeconfig.given.is_some() || cluster.secret.is_some()
 }
 

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::place::Target;
 use crate::cli::facts::TlsFacts;
 use crate::cli::failure::{Fault, LocalError};
-use crate::cli::settings::{Settings, Tls};
+use crate::cli::settings::{Reach, Tls};
 use crate::cluster;
 use crate::port::Scheme;
 use crate::registry::Trust;
@@ -20,9 +20,9 @@ pub(super) struct Chosen {
     pub(super) facts: TlsFacts,
 }
 
-pub(super) fn of(settings: &Settings, target: &Target) -> Result<Chosen, Fault> {
+pub(super) fn of(reach: &Reach, target: &Target) -> Result<Chosen, Fault> {
     let system = Trust::System { further: Vec::new() };
-    let (trust, facts) = match &settings.tls {
+    let (trust, facts) = match &reach.tls {
         // Without TLS there is nothing to check, and the system's roots need not be read.
         _ if target.origin.scheme() == Scheme::Http => (Trust::Only(Vec::new()), TlsFacts::Plain),
         Tls::Plain => (Trust::Only(Vec::new()), TlsFacts::Plain),
