@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::content::SpoolDir;
 use crate::oci::Platform;
+use crate::pack::Encoder;
 use crate::plan::{Naming, PlanError};
 use crate::port::{PackIndex, RegistryError, RegistryReader, RegistryWriter, Source, SourceError};
 
@@ -32,11 +33,17 @@ pub enum Selection {
 }
 
 /// What is done to layers that are not compressed yet. Packed content stays as it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     None,
-    #[default]
-    Gzip,
+    Pack(Encoder),
+}
+
+impl Default for Compression {
+    /// What every registry and runtime reads.
+    fn default() -> Self {
+        Self::Pack(Encoder::GZIP)
+    }
 }
 
 /// What happens where the registry has the manifest already.
@@ -69,7 +76,7 @@ pub enum OnFailure {
 pub struct Limits {
     /// Transfers at once.
     pub jobs: NonZeroUsize,
-    /// Layers packed at once.
+    /// Layers packed at once, and threads that pack blocks of all of them.
     pub threads: NonZeroUsize,
 }
 

@@ -103,7 +103,7 @@ fn line(name: &str, packed: &Remembered) -> String {
 
 impl PackIndex for CacheFolder {
     fn packed(&self, diff_id: &Digest, form: Form) -> Option<Remembered> {
-        let name = name(diff_id, form.cache_key()?);
+        let name = name(diff_id, &form.cache_key()?);
         let bytes = read(&self.packs().join(&name), LARGEST_ENTRY)?;
         let text = std::str::from_utf8(&bytes).ok()?;
         let mut words = text.split_whitespace();
@@ -114,7 +114,7 @@ impl PackIndex for CacheFolder {
 
     fn keep_packed(&self, diff_id: &Digest, form: Form, packed: &Remembered) {
         let Some(key) = form.cache_key() else { return };
-        let name = name(diff_id, key);
+        let name = name(diff_id, &key);
         self.keep(&self.packs(), &name, line(&name, packed).as_bytes());
     }
 
@@ -149,7 +149,7 @@ impl PackIndex for NoCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pack::Encoding;
+    use crate::pack::{Encoder, Encoding};
 
     fn remembered(content: &str) -> Remembered {
         Remembered { digest: sha256(content.as_bytes()), size: 7 }
@@ -160,10 +160,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let diff_id = sha256(b"layer");
         let folder = dir.path().join("cache");
-        CacheFolder::new(folder.clone()).keep_packed(&diff_id, Form::Gzip, &remembered("packed"));
+        CacheFolder::new(folder.clone()).keep_packed(
+            &diff_id,
+            Form::Packed(Encoder::GZIP),
+            &remembered("packed"),
+        );
         let other = CacheFolder::new(folder);
-        assert_eq!(other.packed(&diff_id, Form::Gzip), Some(remembered("packed")));
-        assert_eq!(other.packed(&sha256(b"other"), Form::Gzip), None);
+        assert_eq!(other.packed(&diff_id, Form::Packed(Encoder::GZIP)), Some(remembered("packed")));
+        assert_eq!(other.packed(&sha256(b"other"), Form::Packed(Encoder::GZIP)), None);
         assert_eq!(other.packed(&diff_id, Form::AsIs(Encoding::Gzip)), None);
     }
 
@@ -172,15 +176,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = CacheFolder::new(dir.path().to_owned());
         let diff_id = sha256(b"layer");
-        cache.keep_packed(&diff_id, Form::Gzip, &remembered("packed"));
+        cache.keep_packed(&diff_id, Form::Packed(Encoder::GZIP), &remembered("packed"));
         let path = fs::read_dir(cache.packs()).unwrap().next().unwrap().unwrap().path();
         let whole = fs::read_to_string(&path).unwrap();
         for damaged in ["", "x", &whole.replace(" 7 ", " 8 "), &whole[1..], &"x".repeat(5000)] {
             fs::write(&path, damaged).unwrap();
-            assert_eq!(cache.packed(&diff_id, Form::Gzip), None, "{damaged}");
+            assert_eq!(cache.packed(&diff_id, Form::Packed(Encoder::GZIP)), None, "{damaged}");
         }
-        cache.keep_packed(&diff_id, Form::Gzip, &remembered("packed"));
-        assert_eq!(cache.packed(&diff_id, Form::Gzip), Some(remembered("packed")));
+        cache.keep_packed(&diff_id, Form::Packed(Encoder::GZIP), &remembered("packed"));
+        assert_eq!(cache.packed(&diff_id, Form::Packed(Encoder::GZIP)), Some(remembered("packed")));
     }
 
     #[test]
@@ -200,7 +204,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for number in 0..12_u32 {
             let cache = CacheFolder { most: 8, ..CacheFolder::new(dir.path().to_owned()) };
-            cache.keep_packed(&sha256(&number.to_le_bytes()), Form::Gzip, &remembered("packed"));
+            cache.keep_packed(
+                &sha256(&number.to_le_bytes()),
+                Form::Packed(Encoder::GZIP),
+                &remembered("packed"),
+            );
         }
         let left = fs::read_dir(dir.path().join("packs")).unwrap().count();
         assert!(left <= 9, "{left}");
@@ -210,8 +218,8 @@ mod tests {
     fn a_folder_that_cannot_be_written_remembers_nothing() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let cache = CacheFolder::new(file.path().join("below"));
-        cache.keep_packed(&sha256(b"layer"), Form::Gzip, &remembered("packed"));
-        assert_eq!(cache.packed(&sha256(b"layer"), Form::Gzip), None);
+        cache.keep_packed(&sha256(b"layer"), Form::Packed(Encoder::GZIP), &remembered("packed"));
+        assert_eq!(cache.packed(&sha256(b"layer"), Form::Packed(Encoder::GZIP)), None);
     }
 
     #[cfg(unix)]

@@ -11,9 +11,7 @@ mod view;
 mod watch;
 
 pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, ReachArgs, TlsArgs};
-pub(super) use run::{
-    CompressionArg, ContentArgs, ModeArgs, NameArgs, RequestArgs, SearchArgs, TransferArgs,
-};
+pub(super) use run::{ContentArgs, ModeArgs, NameArgs, RequestArgs, SearchArgs, TransferArgs};
 pub(super) use view::{ColourArg, LevelArg, LogFormatArg, OutputArg, ProgressArg, VersionFormArg, ViewArgs};
 pub(super) use watch::WatchArgs;
 

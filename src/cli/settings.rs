@@ -18,13 +18,13 @@ pub(super) use view::{Colour, Detail, Form, LogFormat, Output, Progress, Stderr,
 pub(super) use watch::watched;
 
 use super::args::{
-    CompressionArg, ContentArgs, ListArgs, ModeArgs, NameArgs, PushArgs, SearchArgs, SourceArgs, TransferArgs,
+    ContentArgs, ListArgs, ModeArgs, NameArgs, PushArgs, SearchArgs, SourceArgs, TransferArgs,
 };
 use super::environment::Environment;
 use super::usage::UsageError;
-use super::value::PlatformChoice;
+use super::value::{CompressionChoice, PlatformChoice};
 use super::word::{self, Probe};
-use crate::job::{Compression, Existing, OnFailure, Selection, StopAfter};
+use crate::job::{Existing, OnFailure, Selection, StopAfter};
 use crate::oci::Tag;
 use crate::plan::{PathPart, Rename};
 use crate::source::Spec;
@@ -36,7 +36,7 @@ pub(super) struct Settings {
     pub(super) reach: Reach,
     pub(super) names: Names,
     pub(super) selection: Selection,
-    pub(super) compression: Compression,
+    pub(super) compression: CompressionChoice,
     pub(super) existing: Existing,
     pub(super) stop: StopAfter,
     pub(super) on_failure: OnFailure,
@@ -134,10 +134,7 @@ impl Settings {
                 PlatformChoice::All => Selection::Present,
                 PlatformChoice::One(platform) => Selection::Only(*platform),
             },
-            compression: match compression {
-                CompressionArg::None => Compression::None,
-                CompressionArg::Auto | CompressionArg::Gzip => Compression::Gzip,
-            },
+            compression,
             existing: if force { Existing::Replace } else { Existing::Skip },
             stop: if dry_run { StopAfter::Plan } else { StopAfter::Push },
             on_failure: if fail_fast { OnFailure::Stop } else { OnFailure::Continue },

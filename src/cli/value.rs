@@ -6,7 +6,9 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::cluster::SecretName;
+use crate::job::Compression;
 use crate::oci::{NameError, Platform, Repository, Tag};
+use crate::pack::{Codec, Encoder};
 use crate::plan::Rename;
 use crate::port::{Origin, Scheme, Secret};
 
@@ -231,6 +233,30 @@ pub(super) fn secret(text: &str) -> Result<Secret, ValueError> {
 /// A name that must say something.
 pub(super) fn filled(text: &str) -> Result<String, ValueError> {
     if text.is_empty() { Err(ValueError::Empty) } else { Ok(text.to_owned()) }
+}
+
+/// `--compression HOW`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CompressionChoice {
+    /// What fits the registry.
+    Auto,
+    These(Compression),
+}
+
+pub(super) fn compression(text: &str) -> Result<CompressionChoice, ValueError> {
+    let form = ValueError::Form { form: "auto, none, gzip[:LEVEL] or zstd[:LEVEL]" };
+    let (codec, level) = text.split_once(':').map_or((text, None), |(codec, level)| (codec, Some(level)));
+    let codec = match (codec, level) {
+        ("auto", None) => return Ok(CompressionChoice::Auto),
+        ("none", None) => return Ok(CompressionChoice::These(Compression::None)),
+        ("gzip", _) => Codec::Gzip,
+        ("zstd", _) => Codec::Zstd,
+        _ => return Err(form),
+    };
+    let level = level.map_or(Ok(1), str::parse).map_err(|_| form)?;
+    let encoder = Encoder::new(codec, level)
+        .map_err(|error| ValueError::Part { part: "the level", reason: error.to_string() })?;
+    Ok(CompressionChoice::These(Compression::Pack(encoder)))
 }
 
 #[cfg(test)]

@@ -14,10 +14,12 @@ use super::environment::Environment;
 use super::facts::Facts;
 use super::failure::{Fault, LocalError};
 use super::settings::{Cache, ListSettings, Place, Settings};
+use super::value::CompressionChoice;
 use crate::cache::{CacheFolder, NoCache};
 use crate::content::SpoolDir;
 use crate::event::Events;
-use crate::job::{Job, Limits, Selection, World};
+use crate::job::{Compression, Job, Limits, Selection, World};
+use crate::pack::Encoder;
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
 use crate::port::{PackIndex, Source, Watched};
 use crate::registry::{Dialect, RegistryClient};
@@ -112,7 +114,12 @@ fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {
     Job {
         naming,
         selection: settings.selection.clone(),
-        compression: settings.compression,
+        compression: match (settings.compression, target.cluster()) {
+            (CompressionChoice::These(compression), _) => compression,
+            // Its nodes run a containerd that reads it.
+            (CompressionChoice::Auto, Some(_)) => Compression::Pack(Encoder::ZSTD),
+            (CompressionChoice::Auto, None) => Compression::default(),
+        },
         existing: settings.existing,
         stop: settings.stop,
         on_failure: settings.on_failure,

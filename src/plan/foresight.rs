@@ -29,7 +29,7 @@ impl Foresight {
     /// What is done to a layer that has no descriptor.
     pub(super) fn form(&self, layer: &Layer) -> Form {
         match (layer.encoding, self.compression) {
-            (Encoding::Tar, Compression::Gzip) => Form::Gzip,
+            (Encoding::Tar, Compression::Pack(encoder)) => Form::Packed(encoder),
             (encoding, _) => Form::AsIs(encoding),
         }
     }

@@ -4,6 +4,7 @@
 //! a value that running steps see; the loop waits for them, so that sessions are closed and the report
 //! is whole.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -20,6 +21,7 @@ mod tally;
 
 use crate::event::{Event, Events};
 use crate::job::{Job, OnFailure, World};
+use crate::pack::Crew;
 use crate::plan::{Action, PushPlan};
 use crate::port::{Refusal, RegistryError};
 use crate::report::{ImageError, PushReport};
@@ -36,10 +38,11 @@ pub async fn push(
     cancel: &CancellationToken,
 ) -> PushReport {
     let began = Instant::now();
+    let crew = Arc::new(Crew::new(job.limits.threads));
     let mut schedule = Schedule::new(&plan, job.limits);
     let mut tally = Tally::new(&plan);
     let mut running = FuturesUnordered::new();
-    let scene = Scene { world, events, cancel };
+    let scene = Scene { world, crew: &crew, events, cancel };
     tally.settle(&schedule, events);
     loop {
         if cancel.is_cancelled() {

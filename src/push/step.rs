@@ -1,4 +1,5 @@
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -8,7 +9,7 @@ use super::{blob, manifest};
 use crate::event::{BlobOutcome, Event, Events, Meter};
 use crate::job::World;
 use crate::oci::{Digest, Manifest, Repository};
-use crate::pack::{Form, PackError, Packed, Unpacked, pack};
+use crate::pack::{Crew, Form, PackError, Packed, Unpacked, Workshop, pack};
 use crate::plan::{Action, Step, StepId};
 use crate::port::{RegistryError, Remembered};
 use crate::report::ImageError;
@@ -45,6 +46,7 @@ pub(super) struct Counted {
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub(super) world: &'a World,
+    pub(super) crew: &'a Arc<Crew>,
     pub(super) events: &'a Events,
     pub(super) cancel: &'a CancellationToken,
 }
@@ -105,10 +107,17 @@ pub(super) async fn run_pack(layer: Unpacked, form: Form, scene: Scene<'_>) -> R
         size: layer.blob.len(),
         meter: meter.clone(),
     });
-    let (world, cancel) = (scene.world.clone(), scene.cancel.clone());
-    let packed = tokio::task::spawn_blocking(move || pack_watched(&layer, form, &world, (&meter, &cancel)))
+    let (world, crew, cancel) = (scene.world.clone(), Arc::clone(scene.crew), scene.cancel.clone());
+    let packed = tokio::task::spawn_blocking(move || {
+        let workshop = Workshop { crew: &crew, spools: &world.spools };
+        let packed = pack_watched(&layer, form, workshop, (&meter, &cancel))?;
+        let (digest, size) = (packed.descriptor.digest().clone(), packed.descriptor.size());
+        world.index.keep_packed(&layer.diff_id, form, &Remembered { digest, size });
+        Ok(packed)
+    });
+    let packed = packed
         .await
-        .unwrap_or(Err(PackError::Cancelled))
+        .unwrap_or(Err(PackError::CrewLost))
         .map_err(|source| ImageError::Pack { diff_id: diff_id.clone(), source })?;
     let (digest, size) = (packed.descriptor.digest().clone(), packed.descriptor.size());
     scene.events.emit(Event::PackFinished { diff_id, digest, size });
@@ -118,15 +127,11 @@ pub(super) async fn run_pack(layer: Unpacked, form: Form, scene: Scene<'_>) -> R
 fn pack_watched(
     layer: &Unpacked,
     form: Form,
-    world: &World,
+    workshop: Workshop<'_>,
     (meter, cancel): (&Meter, &CancellationToken),
 ) -> Result<Packed, PackError> {
-    let packed = pack(layer, form, &world.spools, &mut |bytes| {
+    pack(layer, form, workshop, &mut |bytes| {
         meter.advance(bytes);
         if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    let descriptor = &packed.descriptor;
-    let remembered = Remembered { digest: descriptor.digest().clone(), size: descriptor.size() };
-    world.index.keep_packed(&layer.diff_id, form, &remembered);
-    Ok(packed)
+    })
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::content::{Blob, SpoolDir};
 use crate::event::Events;
 use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, sha256};
+use crate::pack::Encoder;
 use crate::pack::{Encoding, Form};
 use crate::plan::{NameRules, Naming, Owner, PathPart, RegistryHost};
 use crate::port::{
@@ -198,7 +199,7 @@ fn job() -> Job {
             tags: Vec::new(),
         },
         selection: Selection::Present,
-        compression: Compression::Gzip,
+        compression: Compression::default(),
         existing: Existing::Skip,
         stop: StopAfter::Push,
         on_failure: OnFailure::Continue,
@@ -337,7 +338,7 @@ async fn a_remembered_layer_that_the_registry_lacks_is_packed_again() {
 async fn a_remembered_layer_that_is_lost_in_between_is_packed_in_the_second_round() {
     let (registry, index) = (Arc::new(MemoryRegistry::default()), remembering());
     run_with(&registry, vec![saved("web:1", &[b"one", b"two"])], &job(), Arc::clone(&index)).await.unwrap();
-    let remembered = index.packed(&sha256(b"one"), Form::Gzip).unwrap();
+    let remembered = index.packed(&sha256(b"one"), Form::Packed(Encoder::GZIP)).unwrap();
     registry.held.lock().unwrap().lose_once = Some(remembered.digest);
     let report = run_with(&registry, vec![saved("web:1", &[b"one", b"new"])], &job(), index).await.unwrap();
     assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");

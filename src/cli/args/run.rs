@@ -2,9 +2,9 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::cli::value::{self, PlatformChoice};
+use crate::cli::value::{self, CompressionChoice, PlatformChoice};
 use crate::oci::Tag;
 use crate::plan::Rename;
 
@@ -58,16 +58,10 @@ pub(in crate::cli) struct ContentArgs {
     /// Which platforms of an image are pushed; `all` is all that are present
     #[arg(long, value_name = "OS/ARCH", default_value = "all", value_parser = value::platform)]
     pub(in crate::cli) platform: PlatformChoice,
-    /// For layers that are not packed yet; packed content stays as it is
-    #[arg(long, value_name = "HOW", default_value = "auto")]
-    pub(in crate::cli) compression: CompressionArg,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum CompressionArg {
-    Auto,
-    None,
-    Gzip,
+    /// For layers that are not packed yet: auto (zstd for the cluster's own registry, gzip elsewhere), none,
+    /// gzip[:1-9], zstd[:1-15]; packed content stays as it is
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = value::compression)]
+    pub(in crate::cli) compression: CompressionChoice,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -13,7 +13,7 @@ pub(in crate::cli) fn one(error: &ImageError, scene: &Scene<'_>) -> Failure {
                 .chain(error)
                 .say("Save or build the image again")
         }
-        ImageError::Pack { source: PackError::Compressor { .. }, .. } => {
+        ImageError::Pack { source: PackError::Encoder { .. } | PackError::CrewLost, .. } => {
             Failure::new(Class::Mixed, "INTERNAL", error.to_string())
                 .chain(error)
                 .run("Report it with what this says", scene.with("--log-level debug"))

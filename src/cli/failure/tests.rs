@@ -528,7 +528,7 @@ fn images_that_failed_are_explained() {
         ContentError::Spool { dir: "/var/tmp".into(), source: io::Error::from(io::ErrorKind::StorageFull) };
     let errors = [
         pack(mismatch),
-        pack(PackError::Compressor { block: 7 }),
+        pack(PackError::CrewLost),
         pack(PackError::Content(spool)),
         pack(PackError::Cancelled),
         ImageError::Compose(crate::oci::ComposeError { reason: "two layers and one diff_id".into() }),

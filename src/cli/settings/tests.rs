@@ -10,6 +10,7 @@ use crate::cli::called::Called;
 use crate::cli::settings::login::Given;
 use crate::cli::word::Seen;
 use crate::cluster::Login as ClusterLogin;
+use crate::job::Compression;
 use crate::source::EngineKind;
 
 struct Empty;
@@ -72,7 +73,7 @@ fn without_flags_everything_comes_from_the_cluster() {
     assert_eq!(settings.reach.login, Login::Auto);
     assert_eq!(settings.reach.cluster.login, ClusterLogin::Read);
     assert_eq!(settings.reach.cluster.timeout, Duration::from_secs(10));
-    assert_eq!(settings.compression, Compression::Gzip);
+    assert_eq!(settings.compression, CompressionChoice::Auto);
     assert_eq!(settings.selection, Selection::Present);
     assert_eq!((settings.stop, settings.existing), (StopAfter::Push, Existing::Skip));
     assert_eq!(settings.transfer.jobs.get(), 3);
@@ -215,7 +216,7 @@ fn choices_become_values() {
     );
     assert_eq!((settings.stop, settings.existing), (StopAfter::Plan, Existing::Replace));
     assert_eq!(settings.on_failure, OnFailure::Stop);
-    assert_eq!(settings.compression, Compression::None);
+    assert_eq!(settings.compression, CompressionChoice::These(Compression::None));
     assert!(matches!(settings.selection, Selection::Only(_)));
     assert_eq!(settings.names.path, PathPart::Whole);
     assert_eq!(settings.search.links, Links::Follow);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::oci::{MediaType, sha256};
-use crate::pack::{Form, Packed, Unpacked};
+use crate::pack::{Encoder, Form, Packed, Unpacked};
 use crate::plan::{RegistryHost, Target};
 
 fn limits(n: usize) -> Limits {
@@ -29,7 +29,7 @@ fn blob(repository: &str, content: u8) -> Step {
 
 fn pack(content: u8) -> Step {
     let layer = Unpacked { blob: memory(content), diff_id: sha256(&[content]) };
-    Step { needs: Vec::new(), action: Action::Pack { layer, form: Form::Gzip }, image: 0 }
+    Step { needs: Vec::new(), action: Action::Pack { layer, form: Form::Packed(Encoder::GZIP) }, image: 0 }
 }
 
 fn packed_blob(repository: &str, pack: usize) -> Step {
