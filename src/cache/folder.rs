@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use crate::oci::{Digest, JSON_LIMIT, sha256};
+use crate::oci::{Digest, JSON_LIMIT, Repository, sha256};
 use crate::pack::Form;
-use crate::port::{PackIndex, Remembered};
+use crate::port::{Claim, Origin, PackIndex, Remembered, SessionJournal};
 
 /// An entry has less than this.
 const LARGEST_ENTRY: u64 = 1024;
@@ -57,7 +57,7 @@ impl CacheFolder {
 }
 
 /// For its owner alone.
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -125,6 +125,12 @@ impl PackIndex for CacheFolder {
 
     fn keep_config(&self, config: &Bytes) {
         self.keep(&self.configs(), &name(&sha256(config), "json"), config);
+    }
+}
+
+impl SessionJournal for NoCache {
+    fn claim(&self, _: &Origin, _: &Repository, _: &Digest) -> Option<Box<dyn Claim>> {
+        None
     }
 }
 

@@ -13,7 +13,7 @@ mod watch;
 
 pub(super) use login::{Given, GivenKind, Login};
 pub(super) use place::{GivenRegistry, Place, Tls};
-pub(super) use reach::{Reach, requests};
+pub(super) use reach::{Reach, Requests, requests};
 pub(super) use view::{Colour, Detail, Form, LogFormat, Output, Progress, Stderr, View};
 pub(super) use watch::watched;
 
@@ -120,7 +120,12 @@ impl Settings {
         if args.reach.login.password_stdin && search.sources.contains(&Spec::Stdin) {
             return Err(UsageError::StdinTwice);
         }
-        let requests = requests(args.transfer.requests, args.transfer.chunk_size);
+        let transfer = transfer(&args.transfer);
+        let requests = Requests {
+            chunk: args.transfer.chunk_size,
+            journal: transfer.cache,
+            ..requests(args.transfer.requests)
+        };
         let reach = Reach::of(args.reach, requests, around, &mut notices)?;
         let names = names(args.names);
         check_one_owner(&reach.place, &names)?;
@@ -138,7 +143,7 @@ impl Settings {
             existing: if force { Existing::Replace } else { Existing::Skip },
             stop: if dry_run { StopAfter::Plan } else { StopAfter::Push },
             on_failure: if fail_fast { OnFailure::Stop } else { OnFailure::Continue },
-            transfer: transfer(args.transfer),
+            transfer,
             notices,
         })
     }
@@ -215,10 +220,10 @@ fn check_one_owner(place: &Place, names: &Names) -> Result<(), UsageError> {
     Err(UsageError::TwoOwners { owner: owner.clone(), path: path.to_string() })
 }
 
-fn transfer(args: TransferArgs) -> Transfer {
+fn transfer(args: &TransferArgs) -> Transfer {
     Transfer {
         jobs: args.jobs,
-        tmp_dir: args.tmp_dir,
+        tmp_dir: args.tmp_dir.clone(),
         cache: if args.no_cache { Cache::Off } else { Cache::Used },
     }
 }

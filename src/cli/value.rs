@@ -21,6 +21,8 @@ pub(super) enum ValueError {
     Size,
     #[error("it must not be zero")]
     Zero,
+    #[error("it is less than 1KiB a second")]
+    TooSlow,
     #[error("it is too large")]
     TooLarge,
     #[error("it is empty")]
@@ -124,6 +126,15 @@ pub(super) fn size(text: &str) -> Result<NonZeroU64, ValueError> {
     let bytes = number.checked_mul(factor).filter(|bytes| *bytes <= 1 << 50).ok_or(ValueError::TooLarge)?;
     NonZeroU64::new(bytes).ok_or(ValueError::Zero)
 }
+
+/// Bytes a second, with or without `/s`. Slower than the least, a transfer could not be told from one that
+/// has come to a stand.
+pub(super) fn rate(text: &str) -> Result<NonZeroU64, ValueError> {
+    let rate = size(text.strip_suffix("/s").unwrap_or(text))?;
+    if rate.get() < LEAST_RATE { Err(ValueError::TooSlow) } else { Ok(rate) }
+}
+
+const LEAST_RATE: u64 = 1024;
 
 /// `--resolve HOST:PORT:ADDR`, as curl's.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,13 +15,13 @@ use super::facts::Facts;
 use super::failure::{Fault, LocalError};
 use super::settings::{Cache, ListSettings, Place, Settings};
 use super::value::CompressionChoice;
-use crate::cache::{CacheFolder, NoCache};
+use crate::cache::{CacheFolder, NoCache, SessionFolder};
 use crate::content::SpoolDir;
 use crate::event::Events;
 use crate::job::{Compression, Job, Limits, Selection, World};
 use crate::pack::Encoder;
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
-use crate::port::{PackIndex, Source, Watched};
+use crate::port::{PackIndex, SessionJournal, Source, Watched};
 use crate::registry::{Dialect, RegistryClient};
 use crate::source::{self, Places, Spec};
 use place::Target;
@@ -162,6 +162,13 @@ fn spools(given: Option<&PathBuf>, environment: &Environment) -> SpoolDir {
 fn index(wanted: Cache, environment: &Environment) -> Arc<dyn PackIndex> {
     match cache(environment).filter(|_| wanted == Cache::Used) {
         Some(folder) => Arc::new(CacheFolder::new(folder)),
+        None => Arc::new(NoCache),
+    }
+}
+
+fn journal(wanted: Cache, environment: &Environment) -> Arc<dyn SessionJournal> {
+    match cache(environment).filter(|_| wanted == Cache::Used) {
+        Some(folder) => Arc::new(SessionFolder::new(&folder)),
         None => Arc::new(NoCache),
     }
 }

@@ -4,6 +4,7 @@ mod keychain;
 mod origin;
 mod pack_index;
 mod registry;
+mod session_journal;
 mod source;
 mod watched;
 
@@ -11,8 +12,10 @@ pub use keychain::{Credential, Identity, Keychain, KeychainError, Secret};
 pub use origin::{Origin, OriginError, Scheme};
 pub use pack_index::{PackIndex, Remembered};
 pub use registry::{
-    ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored, Upload,
+    Hashed, ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored,
+    Upload,
 };
+pub use session_journal::{Claim, SessionJournal};
 pub use source::{
     Content, Encoding, EnginePlace, Found, FoundImage, ImageTree, Layer, Skipped, Source, SourceError,
     SourceName, Suggested, UnpackError,

@@ -32,10 +32,20 @@ pub struct Upload<'a> {
     pub repository: &'a Repository,
     pub digest: &'a Digest,
     pub blob: &'a Blob,
+    pub hashed: Hashed,
     /// A repository of the same registry that has the blob, or may have it.
     pub mount_from: Option<&'a Repository>,
     pub meter: &'a Meter,
     pub cancel: &'a CancellationToken,
+}
+
+/// Whether the bytes of a blob are known to be those of its digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hashed {
+    /// They were made here, and hashed as they were.
+    Already,
+    /// They stand in somebody's file, and are hashed as they are sent.
+    OnTheWay,
 }
 
 /// How a blob came to be in the repository.

@@ -5,7 +5,7 @@ use crate::event::{BlobOutcome, Event, Meter};
 use crate::oci::{Digest, Repository};
 use crate::pack::{Form, Unpacked};
 use crate::plan::{BlobContent, Decision, Presence, StepId, decide};
-use crate::port::{RegistryError, Stored, Upload};
+use crate::port::{Hashed, RegistryError, Stored, Upload};
 use crate::report::ImageError;
 
 /// A blob whose digest is known, and what is known of where it is.
@@ -20,9 +20,18 @@ pub(super) struct BlobTask {
 
 /// Where the bytes of a blob are.
 enum Bytes {
-    Ready(Blob),
+    /// With whether they were hashed when they were made.
+    Ready(Blob, Hashed),
     /// A layer that was packed before: its packed bytes have to be made again.
     ToPack(Unpacked, Form),
+}
+
+/// What packing wrote is ours and was hashed then; a file of somebody else may change before it is sent.
+fn hashed(form: Form) -> Hashed {
+    match form {
+        Form::Packed(_) => Hashed::Already,
+        Form::AsIs(_) => Hashed::OnTheWay,
+    }
 }
 
 pub(super) fn prepare(
@@ -33,7 +42,7 @@ pub(super) fn prepare(
 ) -> Option<BlobTask> {
     let (digest, size, bytes, surveyed) = match content {
         BlobContent::Known { digest, blob, presence } => {
-            (digest.clone(), blob.len(), Bytes::Ready(blob.clone()), *presence)
+            (digest.clone(), blob.len(), Bytes::Ready(blob.clone(), Hashed::OnTheWay), *presence)
         }
         BlobContent::Remembered { descriptor, layer, form } => {
             let bytes = Bytes::ToPack(layer.clone(), *form);
@@ -42,7 +51,7 @@ pub(super) fn prepare(
         BlobContent::Packed(pack) => {
             let digest = schedule.packed_descriptor(*pack)?.digest().clone();
             let blob = schedule.packed(*pack)?.clone();
-            (digest, blob.len(), Bytes::Ready(blob), None)
+            (digest, blob.len(), Bytes::Ready(blob, hashed(schedule.form(*pack)?)), None)
         }
     };
     let presence = if schedule.is_stored(&digest, repository) {
@@ -98,11 +107,11 @@ async fn upload(
     counted: &mut Counted,
 ) -> Result<BlobOutcome, ImageError> {
     let packed;
-    let blob = match &task.bytes {
-        Bytes::Ready(blob) => blob,
+    let (blob, hashed) = match &task.bytes {
+        Bytes::Ready(blob, hashed) => (blob, *hashed),
         Bytes::ToPack(layer, form) => {
             packed = run_pack(layer.clone(), *form, scene).await?;
-            &packed.blob
+            (&packed.blob, hashed(*form))
         }
     };
     let meter = Meter::default();
@@ -113,6 +122,7 @@ async fn upload(
         repository: &task.repository,
         digest,
         blob,
+        hashed,
         mount_from,
         meter: &meter,
         cancel: scene.cancel,

@@ -7,6 +7,7 @@ use super::step::Done;
 use crate::content::Blob;
 use crate::job::Limits;
 use crate::oci::{Descriptor, Digest, Manifest, Repository};
+use crate::pack::Form;
 use crate::plan::{Action, BlobContent, PushPlan, Step, StepId};
 use crate::report::ImageError;
 
@@ -259,6 +260,14 @@ impl<'a> Schedule<'a> {
     /// The bytes that a pack step left.
     pub(super) fn packed(&self, id: StepId) -> Option<&Blob> {
         self.shelf.blob(id)
+    }
+
+    /// What a pack step makes of its layer.
+    pub(super) fn form(&self, id: StepId) -> Option<Form> {
+        match self.steps.get(id.0)?.action {
+            Action::Pack { form, .. } => Some(form),
+            _ => None,
+        }
     }
 
     pub(super) fn packed_descriptor(&self, id: StepId) -> Option<&Descriptor> {

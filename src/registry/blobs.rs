@@ -12,11 +12,12 @@ use super::body::{Checked, Part};
 use super::client::{Dialect, RegistryClient, faults, refused};
 use super::courier::{Pause, Setback, error, passing};
 use super::location::Session;
+use super::pace::Pace;
 use super::request::{Mount, Scope, blob_path, call, open_path, session_path, upload};
 use super::retry::Passing;
 use super::transport::{Call, Content, Fault};
 use super::upload::{
-    Action, Broken, BrokenKind, Carried, Event, Failure, Form, Machine, Numbering, Reply, Size,
+    Action, Broken, BrokenKind, Carried, Closing, Event, Failure, Form, Machine, Numbering, Reply, Size,
 };
 use crate::event::Events;
 use crate::oci::{Digest, Repository};
@@ -37,6 +38,7 @@ struct Journey<'a> {
     mount: Mount<'a>,
     subject: String,
     events: &'a Events,
+    pace: &'a Arc<Pace>,
 }
 
 impl RegistryClient {
@@ -90,12 +92,11 @@ impl RegistryClient {
         (origin != self.courier.origin).then(|| (origin, format!("{}{query}", url.path())))
     }
 
-    /// Drives the state machine: performs its actions, tells it what came of them.
-    pub(super) async fn upload_blob(&self, upload: &Upload<'_>) -> Result<Stored, RegistryError> {
-        let Upload { repository, digest, blob, mount_from, meter, cancel } = upload;
-        let journey = Journey {
+    fn journey<'a>(&'a self, upload: &'a Upload<'a>) -> Result<Journey<'a>, RegistryError> {
+        let Upload { repository, digest, blob, hashed, mount_from, .. } = upload;
+        Ok(Journey {
             upload,
-            checked: Checked::new(digest, blob.len())?,
+            checked: Checked::new(digest, blob.len(), *hashed)?,
             scope: Scope::of(repository).and_reading(*mount_from),
             mount: match (mount_from, self.dialect()) {
                 (_, Dialect::Gitea) => Mount::FromAnywhere,
@@ -104,16 +105,28 @@ impl RegistryClient {
             },
             subject: format!("{repository}@{digest}"),
             events: &self.courier.events,
-        };
+            pace: &self.pace,
+        })
+    }
+
+    /// Drives the state machine: performs its actions, tells it what came of them.
+    pub(super) async fn upload_blob(&self, upload: &Upload<'_>) -> Result<Stored, RegistryError> {
+        let Upload { blob, mount_from, meter, cancel, .. } = upload;
+        let journey = self.journey(upload)?;
         let form = if self.dialect() == Dialect::Gitea { Form::Gitea } else { Form::Spec };
         let size =
             Size { blob: blob.len(), chunk: self.chunk, limit: self.body_limit.load(Ordering::Relaxed) };
         let machine = Machine::new(form, size, self.courier.policy);
-        let mut machine = if mount_from.is_some() { machine.mounting() } else { machine };
+        let machine = if mount_from.is_some() { machine.mounting() } else { machine };
+        let (mut machine, mut entry) = self.noted(machine, upload);
         let (mut event, mut hopeless) = (Event::Begin, None);
         loop {
             event = match machine.next(event) {
-                Action::End(end) => return end.map_err(|end| self.failed(end, &journey, hopeless)),
+                Action::End(end) => {
+                    entry.ended(&end);
+                    return end.map_err(|end| self.failed(end, &journey, hopeless));
+                }
+                Action::Close { session, why: Closing::GivenUp } if entry.has(&session) => Event::Closed,
                 Action::Wait { wait, reason, attempt, host } => {
                     meter.count_retry();
                     let host = host.then_some(&self.courier.origin);
@@ -124,7 +137,10 @@ impl RegistryClient {
                     }
                 }
                 action => match self.perform(&action, &journey).await {
-                    Ok(event) => event,
+                    Ok(event) => {
+                        entry.hear(&event);
+                        event
+                    }
                     Err(error) => {
                         hopeless.get_or_insert(error);
                         Event::Hopeless
@@ -254,7 +270,7 @@ impl Journey<'_> {
                 open_path(repository, self.mount, digest, Some(digest))
             }
             Action::Open { carried: Carried::Nothing } => open_path(repository, self.mount, digest, None),
-            Action::Patch { session, .. } | Action::Status { session } | Action::Close { session } => {
+            Action::Patch { session, .. } | Action::Status { session } | Action::Close { session, .. } => {
                 session.path().to_owned()
             }
             Action::Commit { session, .. } => session_path(session, digest),
@@ -290,6 +306,7 @@ impl Journey<'_> {
             blob: self.upload.blob,
             range,
             checked: &self.checked,
+            pace: self.pace,
             meter: self.upload.meter,
             events: self.events,
         })

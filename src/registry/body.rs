@@ -8,9 +8,11 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc::{Receiver, channel};
 
+use super::pace::Pace;
 use crate::content::{Blob, ContentError};
 use crate::event::{Event, Events, Meter};
 use crate::oci::{Digest, Hasher, UnsupportedDigest};
+use crate::port::Hashed;
 
 /// Bytes a frame. From 64 KiB on they all cost the same.
 const FRAME: usize = 128 * 1024;
@@ -35,30 +37,36 @@ pub(super) struct Checked {
 }
 
 struct Seen {
-    hasher: Hasher,
+    /// None where the content is known to be what its digest says.
+    hasher: Option<Hasher>,
     to: u64,
 }
 
 impl Checked {
-    pub(super) fn new(expected: &Digest, size: u64) -> Result<Arc<Self>, UnsupportedDigest> {
-        let seen = Mutex::new(Seen { hasher: Hasher::of(expected)?, to: 0 });
+    pub(super) fn new(expected: &Digest, size: u64, hashed: Hashed) -> Result<Arc<Self>, UnsupportedDigest> {
+        let by = match hashed {
+            Hashed::Already => None,
+            Hashed::OnTheWay => Some(Hasher::of(expected)?),
+        };
+        let seen = Mutex::new(Seen { hasher: by, to: 0 });
         Ok(Arc::new(Self { expected: expected.clone(), size, seen }))
     }
 
     /// `bytes` stand at `offset` of the blob. What was seen already is passed over.
     fn pass(&self, offset: u64, bytes: &[u8]) -> Result<(), SourceFault> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = usize::try_from(seen.to.saturating_sub(offset)).unwrap_or(usize::MAX);
-        if offset <= seen.to
+        let Seen { hasher: Some(hasher), to } = &mut *seen else { return Ok(()) };
+        let known = usize::try_from(to.saturating_sub(offset)).unwrap_or(usize::MAX);
+        if offset <= *to
             && let Some(new) = bytes.get(known..)
         {
-            seen.hasher.update(new);
-            seen.to += new.len() as u64;
+            hasher.update(new);
+            *to += new.len() as u64;
         }
-        if seen.to < self.size {
+        if *to < self.size {
             return Ok(());
         }
-        let found = seen.hasher.clone().finish();
+        let found = hasher.clone().finish();
         if found == self.expected {
             return Ok(());
         }
@@ -72,6 +80,7 @@ pub(super) struct Part<'a> {
     pub(super) blob: &'a Blob,
     pub(super) range: Range<u64>,
     pub(super) checked: &'a Arc<Checked>,
+    pub(super) pace: &'a Arc<Pace>,
     pub(super) meter: &'a Meter,
     /// Hears when the last byte of the blob is out and the registry has not answered yet.
     pub(super) events: &'a Events,
@@ -125,12 +134,15 @@ impl Payload {
     pub(super) fn part(part: &Part<'_>) -> Self {
         let (sender, frames) = channel(AHEAD);
         let (blob, checked, range) = (part.blob.clone(), Arc::clone(part.checked), part.range.clone());
+        let pace = Arc::clone(part.pace);
         let left = range.end - range.start;
         tokio::task::spawn_blocking(move || {
             let mut offset = range.start;
             while offset < range.end {
-                let frame = frame(&blob, offset..range.end, &checked);
+                let end = range.end.min(offset + pace.frame(FRAME) as u64);
+                let frame = frame(&blob, offset..end, &checked);
                 offset += frame.as_ref().map_or(range.end, |bytes| bytes.len() as u64);
+                pace.wait(frame.as_ref().map_or(0, Bytes::len));
                 if sender.blocking_send(frame).is_err() {
                     break;
                 }
@@ -154,7 +166,7 @@ impl Payload {
 }
 
 fn frame(blob: &Blob, range: Range<u64>, checked: &Checked) -> Result<Bytes, SourceFault> {
-    let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(FRAME);
+    let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let mut buffer = vec![0; wanted];
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -238,9 +250,10 @@ mod tests {
     }
 
     async fn sent(blob: &Blob, digest: &Digest, range: Range<u64>) -> (Option<Bytes>, Arc<Sending>) {
-        let checked = Checked::new(digest, blob.len()).unwrap();
+        let checked = Checked::new(digest, blob.len(), Hashed::OnTheWay).unwrap();
+        let pace = Arc::new(Pace::default());
         let (meter, events) = (Meter::default(), Events::none());
-        let part = Part { blob, range, checked: &checked, meter: &meter, events: &events };
+        let part = Part { blob, range, checked: &checked, pace: &pace, meter: &meter, events: &events };
         let payload = Payload::part(&part);
         let sending = payload.sending();
         (payload.collect().await.ok().map(http_body_util::Collected::to_bytes), sending)
@@ -279,7 +292,7 @@ mod tests {
     #[test]
     fn bytes_are_hashed_once_however_often_they_are_sent() {
         let content = b"0123456789";
-        let checked = Checked::new(&sha256(content), 10).unwrap();
+        let checked = Checked::new(&sha256(content), 10, Hashed::OnTheWay).unwrap();
         checked.pass(0, b"0123").unwrap();
         checked.pass(0, b"0123").unwrap();
         checked.pass(2, b"234567").unwrap();

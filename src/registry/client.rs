@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -11,6 +12,7 @@ use super::answer::Answer;
 use super::connect::{Dialer, Peer};
 use super::courier::{Courier, Setback, error, given_up};
 use super::login::{Login, Refused, Renewed};
+use super::pace::Pace;
 use super::proxy::Proxies;
 use super::realm::{Gate, Realms, TrustedRealm};
 use super::request::{self, Scope};
@@ -21,7 +23,8 @@ use super::transport::{Call, Fault};
 use crate::event::Events;
 use crate::oci::{Descriptor, Digest, Manifest, Repository};
 use crate::port::{
-    Keychain, ManifestName, Origin, RegistryError, RegistryReader, RegistryWriter, Stored, Upload,
+    Keychain, ManifestName, Origin, RegistryError, RegistryReader, RegistryWriter, SessionJournal, Stored,
+    Upload,
 };
 
 /// What a registry is, beyond the spec.
@@ -43,8 +46,12 @@ pub struct Options {
     pub dialect: Option<Dialect>,
     /// Bytes; `None`: by the size of the blob.
     pub chunk: Option<u64>,
+    /// Bytes a second of all transfers together.
+    pub limit_rate: Option<NonZeroU64>,
     /// The largest body that the way to the registry takes, in bytes, where it is known.
     pub body_limit: Option<u64>,
+    /// Upload sessions of runs that were killed.
+    pub journal: Arc<dyn SessionJournal>,
     pub proxies: Proxies,
     pub addresses: Vec<Pinned>,
     pub rebind: Rebind,
@@ -59,6 +66,8 @@ pub struct RegistryClient {
     pub(super) login: Login,
     pub(super) cancel: CancellationToken,
     pub(super) chunk: Option<u64>,
+    pub(super) pace: Arc<Pace>,
+    pub(super) journal: Arc<dyn SessionJournal>,
     /// Bytes of the largest body that may go through: as it was told, or below the smallest that was refused.
     pub(super) body_limit: AtomicU64,
     dialect: OnceLock<Dialect>,
@@ -104,6 +113,8 @@ impl RegistryClient {
             login: Login::new(options.keychain, gate),
             cancel: options.cancel,
             chunk: options.chunk,
+            pace: Arc::new(Pace::new(options.limit_rate)),
+            journal: options.journal,
             body_limit: AtomicU64::new(options.body_limit.unwrap_or(u64::MAX)),
             dialect,
             tls,

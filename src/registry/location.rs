@@ -28,6 +28,16 @@ impl Session {
         Ok(Self(format!("{}{query}", url.path())))
     }
 
+    /// A session that an earlier run noted. A query may say who opened it, and is never noted.
+    pub(super) fn noted(origin: &Origin, path: &str) -> Option<Self> {
+        let session = Self::resolve(origin, "/", path).ok()?;
+        (session.0 == path && session.may_be_noted()).then_some(session)
+    }
+
+    pub(super) fn may_be_noted(&self) -> bool {
+        !self.0.contains('?')
+    }
+
     pub(super) fn path(&self) -> &str {
         &self.0
     }
@@ -120,6 +130,17 @@ mod tests {
             "javascript:1",
         ] {
             assert!(resolved("https://r.example", location).is_err(), "{location}");
+        }
+    }
+
+    #[test]
+    fn only_a_path_of_the_registry_without_a_query_is_gone_on_with() {
+        let origin = Origin::new(Scheme::Https, "r.example", 8443);
+        let noted = |path| Session::noted(&origin, path).map(|session| session.0);
+        assert_eq!(noted("/v2/a/blobs/uploads/1"), Some("/v2/a/blobs/uploads/1".into()));
+        for path in ["", "v2/x", "//evil.example/x", "https://r.example:8443/x", "/v2/x?_state=1", "/v2/../x"]
+        {
+            assert_eq!(noted(path), None, "{path}");
         }
     }
 

@@ -18,6 +18,8 @@ mod hosts;
 mod location;
 mod login;
 mod manifests;
+mod noted;
+mod pace;
 mod proxy;
 mod realm;
 mod referrers;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use idpbuilder_push::cache::NoCache;
 use idpbuilder_push::content::Blob;
 use idpbuilder_push::event::{Event, Events, Meter};
 use idpbuilder_push::oci::{Digest, Manifest, Repository, sha256};
 use idpbuilder_push::port::{
-    Credential, Identity, Keychain, KeychainError, ManifestName, NetworkFault, Origin, Refusal,
+    Credential, Hashed, Identity, Keychain, KeychainError, ManifestName, NetworkFault, Origin, Refusal,
     RegistryError, RegistryReader, RegistryWriter, Scheme, Secret, Stored, Upload,
 };
 use idpbuilder_push::registry::{
@@ -18,6 +19,8 @@ use idpbuilder_push::registry::{
 use tokio_util::sync::CancellationToken;
 
 use crate::kit::registry::{Fault, Login, Match, PASSWORD, Registry, Scope, Settings, Then, USER, User};
+
+mod resume;
 
 struct Logins(Option<Credential>);
 
@@ -83,6 +86,8 @@ impl<'a> Setting<'a> {
             policy: Policy { max_wait: Duration::from_millis(20), ..Policy::default() },
             dialect: None,
             chunk: None,
+            limit_rate: None,
+            journal: Arc::new(NoCache),
             body_limit: None,
             proxies: Proxies::default(),
             addresses: Vec::new(),
@@ -124,6 +129,7 @@ impl Client {
             repository: &repository,
             digest,
             blob: &Blob::Memory(Bytes::copy_from_slice(content)),
+            hashed: Hashed::OnTheWay,
             mount_from: from.as_ref(),
             meter: &self.meter,
             cancel: &self.cancel,
@@ -137,6 +143,7 @@ impl Client {
             repository: &repository.parse().unwrap(),
             digest: &sha256(content),
             blob: &Blob::Memory(Bytes::copy_from_slice(content)),
+            hashed: Hashed::OnTheWay,
             mount_from: None,
             meter: &self.meter,
             cancel: &self.cancel,

@@ -108,6 +108,9 @@ pub(in crate::cli) struct RequestArgs {
     /// Longest time in which no byte moves
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = value::duration)]
     pub(in crate::cli) stall_timeout: Duration,
+    /// Bytes a second of all transfers together, such as 2MiB [default: none]
+    #[arg(long, value_name = "SIZE", value_parser = value::rate)]
+    pub(in crate::cli) limit_rate: Option<NonZeroU64>,
     /// Longest time for the whole run [default: none]
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub(in crate::cli) timeout: Option<Duration>,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::login::{self, Login};
 use super::place::{self, Place, Tls};
-use super::{Notice, Surroundings};
+use super::{Cache, Notice, Surroundings};
 use crate::cli::args::{ClusterArgs, ReachArgs, RequestArgs};
 use crate::cli::environment::Environment;
 use crate::cli::usage::UsageError;
@@ -27,6 +27,10 @@ pub(in crate::cli) struct Reach {
 pub(in crate::cli) struct Requests {
     /// Bytes of the largest request body; by default below the ingress's limit.
     pub(in crate::cli) chunk: Option<NonZeroU64>,
+    /// Bytes a second of all transfers together.
+    pub(in crate::cli) limit_rate: Option<NonZeroU64>,
+    /// Whether sessions of uploads are noted.
+    pub(in crate::cli) journal: Cache,
     /// Attempts after the first.
     pub(in crate::cli) retries: u32,
     pub(in crate::cli) retry_max_wait: Duration,
@@ -61,10 +65,10 @@ impl Reach {
     }
 }
 
-/// `chunk` is for commands that send content.
-pub(in crate::cli) fn requests(args: RequestArgs, chunk: Option<NonZeroU64>) -> Requests {
-    let RequestArgs { retries, retry_max_wait, stall_timeout, timeout } = args;
-    Requests { chunk, retries, retry_max_wait, stall_timeout, timeout }
+/// As they are for commands that send no content.
+pub(in crate::cli) fn requests(args: RequestArgs) -> Requests {
+    let RequestArgs { retries, retry_max_wait, stall_timeout, timeout, limit_rate } = args;
+    Requests { chunk: None, journal: Cache::Off, limit_rate, retries, retry_max_wait, stall_timeout, timeout }
 }
 
 fn query(args: ClusterArgs, environment: &Environment, login: &Login) -> Query {

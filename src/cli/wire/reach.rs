@@ -139,7 +139,9 @@ fn options(
         },
         dialect: target.cluster().map(|_| Dialect::Gitea),
         chunk: requests.chunk.map(Into::into),
+        limit_rate: requests.limit_rate,
         body_limit: target.cluster().and_then(|cluster| cluster.body_limit),
+        journal: super::journal(requests.journal, around.environment),
         proxies: Proxies::new(http, https, all, no),
         addresses: wanted
             .resolve

@@ -62,6 +62,7 @@ pub(super) enum Unsure {
 
 #[derive(Debug, Clone)]
 pub(super) enum AfterClose {
+    Open,
     Reopen(Broken),
     End(Failure),
 }
@@ -97,6 +98,8 @@ pub(in crate::registry) struct Machine {
     pub(super) reached: u64,
     /// The session was gone on with after a fault. Another fault says that it is poisoned.
     pub(super) resumed: bool,
+    /// The session is of an earlier run. Nothing is known of it, and its loss costs nothing.
+    pub(super) adopted: bool,
     pub(super) budget: Budget,
     pub(super) lost_sessions: u8,
     pub(super) digest_refusals: u8,
@@ -135,6 +138,7 @@ impl Machine {
             sent: 0,
             reached: 0,
             resumed: false,
+            adopted: false,
             budget: policy.budget(),
             lost_sessions: 0,
             digest_refusals: 0,
@@ -152,16 +156,24 @@ impl Machine {
         self
     }
 
+    /// Goes on with the session of an earlier run, if the registry still has it.
+    pub(in crate::registry) fn adopting(mut self, session: Session) -> Self {
+        self.route = Route::Patches(Numbering::Numbered);
+        (self.session, self.sent, self.adopted) = (Some(session), self.size, true);
+        self
+    }
+
     /// The next action, given what came of the last one.
     pub(in crate::registry) fn next(&mut self, event: Event) -> Action {
         let state = std::mem::replace(&mut self.state, State::Ended);
         match (state, event) {
             (State::Closing(_), Event::Cancelled) => Self::end(Failure::Cancelled),
             (State::Closing(AfterClose::End(failure)), _) => Self::end(failure),
+            (State::Closing(AfterClose::Open), _) => self.open(),
             (State::Closing(AfterClose::Reopen(broken)), _) => self.pay(Passing::Fault, broken, Next::Open),
             (_, Event::Cancelled) => self.leave(Failure::Cancelled),
             (_, Event::Hopeless) => self.leave(Failure::Hopeless),
-            (State::Fresh, _) => self.open(),
+            (State::Fresh, _) => self.ask_status(),
             (State::Waiting(next), _) => self.go_on(next),
             (State::Opening(carried), Event::Answered(reply)) => self.opened(carried, &reply),
             (State::Opening(carried), Event::Broken(broken)) => self.open_broke(carried, broken),

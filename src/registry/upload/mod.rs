@@ -16,4 +16,4 @@ mod reply;
 mod tests;
 
 pub(super) use machine::{Form, Machine, Size};
-pub(super) use reply::{Action, Broken, BrokenKind, Carried, Event, Failure, Numbering, Reply};
+pub(super) use reply::{Action, Broken, BrokenKind, Carried, Closing, Event, Failure, Numbering, Reply};

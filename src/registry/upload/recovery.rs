@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::machine::{AfterClose, LOST_SESSIONS, Machine, Next, POLLS, Route, STEP, State, Unsure};
-use super::reply::{Action, Broken, BrokenKind, Carried, Failure, Numbering, Reply};
+use super::reply::{Action, Broken, BrokenKind, Carried, Closing, Failure, Numbering, Reply};
 use crate::port::{Refusal, Stored};
 use crate::registry::retry::{Passing, Spent};
 
@@ -20,11 +20,16 @@ impl Machine {
     }
 
     pub(super) fn close(&mut self, then: AfterClose) -> Action {
+        let why = match &then {
+            AfterClose::End(Failure::Exhausted { .. }) => Closing::GivenUp,
+            _ => Closing::Useless,
+        };
         match (self.session.take(), then) {
             (Some(session), then) => {
                 self.state = State::Closing(then);
-                Action::Close { session }
+                Action::Close { session, why }
             }
+            (None, AfterClose::Open) => self.open(),
             (None, AfterClose::End(failure)) => Self::end(failure),
             (None, AfterClose::Reopen(broken)) => self.pay(Passing::Fault, broken, Next::Open),
         }
@@ -122,6 +127,12 @@ impl Machine {
             return self.pay_reply(kind, &reply, Next::Status);
         }
         let held = reply.acknowledged.unwrap_or(0);
+        if std::mem::take(&mut self.adopted) && (!reply.is_success() || held > self.size) {
+            if reply.status == 404 {
+                self.session = None;
+            }
+            return self.close(AfterClose::Open);
+        }
         if !reply.is_success() || held < self.acked || held > self.sent {
             return if reply.status == 404 { self.lost(&reply) } else { self.renew(&reply) };
         }

@@ -32,6 +32,7 @@ pub(in crate::registry) enum Action {
     /// DELETE of the session, as far as it is possible.
     Close {
         session: Session,
+        why: Closing,
     },
     /// `host`: the registry named the wait, and means all requests.
     Wait {
@@ -41,6 +42,15 @@ pub(in crate::registry) enum Action {
         host: bool,
     },
     End(Result<Stored, Failure>),
+}
+
+/// Why a session is let go of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::registry) enum Closing {
+    /// Nothing can be done with it any more.
+    Useless,
+    /// It was given up; a later run might go on with it.
+    GivenUp,
 }
 
 /// What a POST or PUT has for a body.

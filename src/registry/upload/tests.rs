@@ -7,6 +7,8 @@ use crate::port::{Refusal, Stored};
 use crate::registry::location::Session;
 use crate::registry::retry::{Passing, Policy};
 
+mod adopted;
+
 const MIB: u64 = 1024 * 1024;
 
 fn machine(form: Form, blob: u64) -> Machine {
