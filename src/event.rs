@@ -63,6 +63,8 @@ pub enum BlobOutcome {
     Uploaded,
     Mounted,
     Present,
+    /// Read back from the registry and found whole.
+    Read,
 }
 
 /// One fact.

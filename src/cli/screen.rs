@@ -249,10 +249,12 @@ impl Screen {
         let text = match (outcome, begun) {
             (BlobOutcome::Present, _) => self.ink.faint("present"),
             (BlobOutcome::Mounted, _) => self.ink.faint("mounted"),
-            (BlobOutcome::Uploaded, Some(begun)) => {
-                format!("sent {} in {}", size(bytes), duration(now.duration_since(begun.at)))
+            (done, begun) => {
+                let done = if done == BlobOutcome::Read { "read" } else { "sent" };
+                let took = begun.map(|begun| duration(now.duration_since(begun.at)));
+                let took = took.map(|took| format!(" in {took}")).unwrap_or_default();
+                format!("{done} {}{took}", size(bytes))
             }
-            (BlobOutcome::Uploaded, None) => format!("sent {}", size(bytes)),
         };
         self.step(digest, &text);
     }

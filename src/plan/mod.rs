@@ -39,9 +39,9 @@ pub enum PlanError {
 }
 
 /// An image and where it goes.
-struct Addressed {
-    image: FoundImage,
-    target: Target,
+pub(crate) struct Addressed {
+    pub(crate) image: FoundImage,
+    pub(crate) target: Target,
 }
 
 /// Plans all images of the run. Only reads from the registry.
@@ -87,7 +87,11 @@ pub async fn plan(
 }
 
 /// Gives every image its targets, refuses collisions, and says what the user should know.
-fn address(found: Vec<FoundImage>, job: &Job, events: &Events) -> Result<Vec<Addressed>, PlanError> {
+pub(crate) fn address(
+    found: Vec<FoundImage>,
+    job: &Job,
+    events: &Events,
+) -> Result<Vec<Addressed>, PlanError> {
     if job.naming.rename.is_some() && found.len() > 1 {
         return Err(TargetError::RenameOfMany { images: found.len() }.into());
     }

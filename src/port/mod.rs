@@ -1,5 +1,6 @@
 //! What the steps need from the world. Adapters implement these traits; tests do it in memory.
 
+mod held;
 mod keychain;
 mod origin;
 mod pack_index;
@@ -8,6 +9,7 @@ mod session_journal;
 mod source;
 mod watched;
 
+pub use held::{HeldBlob, HeldManifest, RegistryContent};
 pub use keychain::{Credential, Identity, Keychain, KeychainError, Secret};
 pub use origin::{Origin, OriginError, Scheme};
 pub use pack_index::{PackIndex, Remembered};

@@ -51,8 +51,9 @@ impl RegistryClient {
         let path = blob_path(repository, digest);
         let subject = format!("{repository}@{digest}");
         let (mut budget, scope) = (self.courier.policy.budget(), Scope::of(repository));
-        let head = self.patiently(&mut budget, &call(Method::HEAD, &path), &scope, &subject).await?;
-        let head = self.followed(head, &path, &subject).await?;
+        let asking = call(Method::HEAD, &path);
+        let head = self.patiently(&mut budget, &asking, &scope, &subject).await?;
+        let head = self.followed(head, &asking, &subject).await?;
         match head.status.as_u16() {
             200 => Ok(Some(head.content_length().unwrap_or(0))),
             404 | 405 | 501 => Ok(None),
@@ -61,9 +62,14 @@ impl RegistryClient {
     }
 
     /// Storage elsewhere is asked without any login. A repository that has moved is no storage.
-    async fn followed(&self, answer: Answer, path: &str, subject: &str) -> Result<Answer, RegistryError> {
+    pub(super) async fn followed(
+        &self,
+        answer: Answer,
+        asked: &Call<'_>,
+        subject: &str,
+    ) -> Result<Answer, RegistryError> {
         let mut answer = answer;
-        let mut at = format!("{}{path}", self.courier.origin);
+        let mut at = format!("{}{}", self.courier.origin, asked.path);
         for _ in 0..REDIRECTS {
             if !answer.status.is_redirection() {
                 return Ok(answer);
@@ -74,8 +80,8 @@ impl RegistryClient {
                 return Err(refused(&answer, subject));
             };
             at = format!("{origin}{path}");
-            answer =
-                self.courier.patiently(&origin, &call(Method::HEAD, &path), subject, &self.cancel).await?;
+            let there = Call { received: asked.received, ..call(asked.method.clone(), &path) };
+            answer = self.courier.patiently(&origin, &there, subject, &self.cancel).await?;
         }
         Err(refused(&answer, subject))
     }
@@ -175,7 +181,7 @@ impl RegistryClient {
         }
         match sent {
             Ok(answer) if *action == Action::Ask => {
-                let answer = self.followed(answer, &path, subject).await?;
+                let answer = self.followed(answer, &call, subject).await?;
                 self.reply(&answer, action, &path, journey).map(Event::Answered)
             }
             Ok(answer) => self.reply(&answer, action, &path, journey).map(Event::Answered),

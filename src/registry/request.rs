@@ -58,7 +58,7 @@ pub(super) fn ping() -> Call<'static> {
 pub(super) fn call(method: Method, path: &str) -> Call<'_> {
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    Call { method, path, headers, content: Content::Nothing, storing: 0 }
+    Call { method, path, headers, content: Content::Nothing, storing: 0, received: None }
 }
 
 /// For HEAD and GET of a manifest.

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::Answer;
 use super::body::{Part, Payload, Sending, SourceFault};
 use super::connect::Dialer;
+use super::received::Received;
 use super::retry::Policy;
 use super::wire::Line;
 use crate::port::{NetworkFault, Origin};
@@ -33,6 +34,8 @@ pub(super) struct Call<'a> {
     pub(super) content: Content<'a>,
     /// Bytes that the registry may have to store before it answers.
     pub(super) storing: u64,
+    /// Takes the body of a 200 while it comes; the answer has none then.
+    pub(super) received: Option<&'a Received>,
 }
 
 #[derive(Clone)]
@@ -181,7 +184,7 @@ impl Transport {
             };
             if error.take_message().is_some() { Unsent::NotTaken(fault) } else { Unsent::Failed(fault) }
         })?;
-        let answer = self.read(response, cancel).await;
+        let answer = self.read(response, call.received, cancel).await;
         if answer.is_ok() && sending.is_done() {
             self.keep(connection);
         } else {
@@ -215,13 +218,25 @@ impl Transport {
         Ok((request, sending))
     }
 
-    async fn read(&self, response: Response<Incoming>, cancel: &CancellationToken) -> Result<Answer, Fault> {
+    async fn read(
+        &self,
+        response: Response<Incoming>,
+        received: Option<&Received>,
+        cancel: &CancellationToken,
+    ) -> Result<Answer, Fault> {
         let (head, body) = response.into_parts();
         let limit = self.policy.stall * 2;
-        let body = tokio::select! {
-            body = timeout(limit, bounded(body)) => {
-                body.map_err(|_| NetworkFault::Silent { after: limit })??
+        let received = received.filter(|_| head.status == StatusCode::OK);
+        let read = async {
+            match received {
+                Some(received) => received.fill(body, self.policy.stall).await.map(|()| Bytes::new()),
+                None => {
+                    timeout(limit, bounded(body)).await.unwrap_or(Err(NetworkFault::Silent { after: limit }))
+                }
             }
+        };
+        let body = tokio::select! {
+            body = read => body?,
             () = cancel.cancelled() => return Err(Fault::Cancelled),
         };
         Ok(Answer { status: head.status, headers: head.headers, body })
@@ -250,7 +265,7 @@ async fn bounded(mut body: Incoming) -> Result<Bytes, NetworkFault> {
     Ok(whole.freeze())
 }
 
-fn closed(error: &hyper::Error) -> NetworkFault {
+pub(super) fn closed(error: &hyper::Error) -> NetworkFault {
     let mut reason = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

@@ -276,6 +276,7 @@ fn how(outcome: BlobOutcome) -> &'static str {
         BlobOutcome::Uploaded => "uploaded",
         BlobOutcome::Mounted => "mounted",
         BlobOutcome::Present => "present",
+        BlobOutcome::Read => "read",
     }
 }
 

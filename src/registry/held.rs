@@ -1,0 +1,57 @@
+use async_trait::async_trait;
+use http::Method;
+
+use super::client::{RegistryClient, refused};
+use super::manifests::shown;
+use super::received::Received;
+use super::request::{Scope, blob_path, call, manifest_path, reading_manifest};
+use super::transport::Call;
+use crate::event::Meter;
+use crate::oci::{Descriptor, Repository};
+use crate::port::{HeldBlob, HeldManifest, ManifestName, RegistryContent, RegistryError};
+
+#[async_trait]
+impl RegistryContent for RegistryClient {
+    async fn held_manifest(
+        &self,
+        repository: &Repository,
+        name: &ManifestName,
+    ) -> Result<Option<HeldManifest>, RegistryError> {
+        let (path, subject) = (manifest_path(repository, name), shown(repository, name));
+        let received = Received::document();
+        let get = Call { received: Some(&received), ..reading_manifest(Method::GET, &path) };
+        let mut budget = self.courier.policy.budget();
+        let got = self.patiently(&mut budget, &get, &Scope::of(repository), &subject).await?;
+        match got.status.as_u16() {
+            200 => {
+                let said = got.digest().transpose().map_err(|text| self.no_digest(&text))?;
+                Ok(Some(HeldManifest { raw: received.into_bytes(), said }))
+            }
+            404 => Ok(None),
+            _ => Err(refused(&got, &subject)),
+        }
+    }
+
+    async fn held_blob(
+        &self,
+        repository: &Repository,
+        descriptor: &Descriptor,
+        meter: &Meter,
+    ) -> Result<Option<HeldBlob>, RegistryError> {
+        let (digest, size) = (descriptor.digest(), descriptor.size());
+        let (path, subject) = (blob_path(repository, digest), format!("{repository}@{digest}"));
+        let received = Received::blob(digest, size, meter)?;
+        let get = Call { received: Some(&received), ..call(Method::GET, &path) };
+        let mut budget = self.courier.policy.budget();
+        let got = self.patiently(&mut budget, &get, &Scope::of(repository), &subject).await?;
+        let got = self.followed(got, &get, &subject).await?;
+        match (got.status.as_u16(), received.digest()) {
+            (200, Some(digest)) => {
+                let whole = got.content_length().filter(|_| received.is_too_long());
+                Ok(Some(HeldBlob { size: whole.unwrap_or_else(|| received.size()), digest }))
+            }
+            (404, _) => Ok(None),
+            _ => Err(refused(&got, &subject)),
+        }
+    }
+}
