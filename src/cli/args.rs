@@ -7,11 +7,13 @@ pub(super) use clap_complete::Shell;
 
 mod place;
 mod run;
+mod verify;
 mod view;
 mod watch;
 
 pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, ReachArgs, TlsArgs};
 pub(super) use run::{ContentArgs, ModeArgs, NameArgs, RequestArgs, SearchArgs, TransferArgs};
+pub(super) use verify::VerifyArgs;
 pub(super) use view::{ColourArg, LevelArg, LogFormatArg, OutputArg, ProgressArg, VersionFormArg, ViewArgs};
 pub(super) use watch::WatchArgs;
 
@@ -45,7 +47,7 @@ blobFinished, blobFailed, retrying, manifestPut, imageFinished, error, finished.
 of four times a second at most. Lines of a log have no `schemaVersion`.
 
 Exit codes: 0 done, 1 mixed or internal, 2 usage, 3 no image or damaged, 4 login failed,
-5 Kubernetes, 6 network or TLS, 7 refused by the registry, 130 and 143 interrupted.";
+5 Kubernetes, 6 network or TLS, 7 refused by the registry, 8 verify found a difference, 130 and 143 interrupted.";
 
 const SOURCE_HELP: &str = "\
 Images: FILE.tar[.gz|.zst|.xz|.bz2] (docker save or OCI archive), - (the same on standard input), DIR (OCI layout, or a folder to search), REF (an image of the local \
@@ -68,6 +70,8 @@ pub(super) enum Command {
     Push(Box<PushArgs>),
     /// Show what would be found and what it would be called; asks no registry and no cluster
     List(Box<ListArgs>),
+    /// Compare what the registry holds with the sources
+    Verify(Box<VerifyArgs>),
     /// Push again whenever the source changes, until Ctrl-C
     Watch(Box<WatchArgs>),
     /// Print a script by which a shell completes words

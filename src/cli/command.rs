@@ -5,6 +5,7 @@ mod list;
 mod metadata;
 mod push;
 mod stage;
+mod verify;
 mod version;
 mod watch;
 
@@ -12,6 +13,7 @@ pub(super) use completion::completion;
 pub(super) use list::list;
 pub(super) use metadata::metadata;
 pub(super) use push::push;
+pub(super) use verify::verify;
 pub(super) use version::version;
 pub(super) use watch::watch;
 

@@ -16,12 +16,14 @@ mod registry;
 mod render;
 mod source;
 mod usage;
+mod verify;
 
-pub(super) use advice::Scene;
+pub(super) use advice::{Scene, quoted};
 pub(super) use class::Class;
 pub(super) use image::{of_report, one, whole};
 pub(super) use local::{LocalError, stopped};
 pub(super) use render::clean;
+pub(super) use verify::{of_verification, of_verified};
 
 use super::usage::UsageError;
 use crate::cluster::ClusterError;

@@ -67,6 +67,7 @@ fn begin(
     Ok(match command {
         Command::Push(args) => command::push(*args, &start),
         Command::List(args) => command::list(*args, &start),
+        Command::Verify(args) => command::verify(*args, &start),
         Command::Watch(args) => command::watch(*args, &start),
         Command::Completion(args) => command::completion(args, &start),
         Command::Version(args) => command::version(args, &start),

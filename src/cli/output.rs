@@ -8,11 +8,13 @@ mod document;
 mod json;
 mod list;
 mod table;
+mod verify;
 
 pub(super) use document::document;
 pub(super) use json::{Ending, Place, Problem, Summary, push_lines, push_report};
 pub(super) use list::{Listed, image_list, list_names, list_table};
 pub(super) use table::{table, word};
+pub(super) use verify::{VerifyEnding, verify_names, verify_report, verify_table};
 
 use super::screen::pinned;
 use crate::report::{PushReport, Status};

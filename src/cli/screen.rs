@@ -14,11 +14,13 @@ mod spool;
 mod summary;
 mod text;
 mod transfer;
+mod verified;
 
 pub(super) use ink::Ink;
 pub(super) use paper::{LogWriter, Paper, terminal};
-pub(super) use summary::{Counts, layers, pinned, plan, summary};
+pub(super) use summary::{Counts, layers, pinned, pinned_as, plan, summary};
 pub(super) use text::{duration, escaped, short, size};
+pub(super) use verified::verified;
 
 use super::facts::Facts;
 use super::failure::Failure;

@@ -8,12 +8,14 @@ use globset::Glob;
 mod login;
 mod place;
 mod reach;
+mod verify;
 mod view;
 mod watch;
 
 pub(super) use login::{Given, GivenKind, Login};
 pub(super) use place::{GivenRegistry, Place, Tls};
 pub(super) use reach::{Reach, Requests, requests};
+pub(super) use verify::VerifySettings;
 pub(super) use view::{Colour, Detail, Form, LogFormat, Output, Progress, Stderr, View};
 pub(super) use watch::watched;
 

@@ -13,7 +13,7 @@ mod trust;
 use super::environment::Environment;
 use super::facts::Facts;
 use super::failure::{Fault, LocalError};
-use super::settings::{Cache, ListSettings, Place, Settings};
+use super::settings::{Cache, ListSettings, Place, Settings, VerifySettings};
 use super::value::CompressionChoice;
 use crate::cache::{CacheFolder, NoCache, SessionFolder};
 use crate::content::SpoolDir;
@@ -23,7 +23,8 @@ use crate::pack::Encoder;
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
 use crate::port::{PackIndex, SessionJournal, Source, Watched};
 use crate::registry::{Dialect, RegistryClient};
-use crate::source::{self, Places, Spec};
+use crate::source::{self, EngineKind, Places, Spec};
+use crate::verify::{Check, HeldReference};
 use place::Target;
 pub(super) use reach::{Around, Reached, Unconnected, reach};
 use sources::Told;
@@ -57,6 +58,33 @@ impl Connected {
 /// not say what it is.
 pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<Connected, Unconnected> {
     let reached = reach(&settings.reach, settings.names.owner.as_deref(), around).await?;
+    connected(settings, reached, around)
+}
+
+/// The same for looking at what is in the registry. Words that name an image of the registry are looked
+/// at there, and nowhere else.
+///
+/// # Errors
+/// As `connect`.
+pub(super) async fn connect_to_verify(
+    settings: VerifySettings,
+    around: Around<'_>,
+) -> Result<(Connected, Check), Unconnected> {
+    let VerifySettings { push: mut settings, depth } = settings;
+    let reached = reach(&settings.reach, settings.names.owner.as_deref(), around).await?;
+    let registry = RegistryHost(reached.target.origin.in_references());
+    let mut references = Vec::new();
+    settings.search.sources.retain(|spec| match spec {
+        Spec::Engine { reference, kind: EngineKind::Any } => {
+            HeldReference::read(reference, &registry).map(|held| references.push(held)).is_none()
+        }
+        _ => true,
+    });
+    let check = Check { references, depth, content: Arc::clone(&reached.client) as Arc<_> };
+    Ok((connected(&settings, reached, around)?, check))
+}
+
+fn connected(settings: &Settings, reached: Reached, around: Around<'_>) -> Result<Connected, Unconnected> {
     let joined = joined(settings, &reached, around);
     let facts = reached.facts_by_now();
     match joined {
@@ -93,6 +121,8 @@ fn naming(settings: &Settings, reached: &Reached) -> Result<Naming, Fault> {
     let names = settings.names.clone();
     let owner = match names.owner.or_else(|| target.path.clone()) {
         Some(owner) => Owner::Named(owner),
+        // Nothing is to be named.
+        None if settings.search.sources.is_empty() => Owner::Unknown,
         // Gitea and Docker Hub have no repositories without an owner.
         None if *dialect == Dialect::Gitea || target.origin.is_docker_hub() => {
             let user = login.username.clone().or_else(|| target.owner());

@@ -2,6 +2,7 @@ use super::schedule::Schedule;
 use super::step::{Counted, Done, Scene, run_pack};
 use crate::content::Blob;
 use crate::event::{BlobOutcome, Event, Meter};
+use crate::job::Existing;
 use crate::oci::{Digest, Repository};
 use crate::pack::{Form, Unpacked};
 use crate::plan::{BlobContent, Decision, Presence, StepId, decide};
@@ -79,9 +80,14 @@ pub(super) async fn run(
     Ok(Done::Blob { digest: digest.clone(), repository: task.repository.clone() })
 }
 
+/// What is to be replaced may be damaged or gone where the registry says that it is there: some remember
+/// what they had. Only what this run has sent is believed.
 async fn presence(task: &BlobTask, scene: Scene<'_>) -> Result<Presence, RegistryError> {
     if let Some(presence) = task.presence {
         return Ok(presence);
+    }
+    if scene.existing == Existing::Replace {
+        return Ok(Presence::Absent);
     }
     Ok(match scene.world.reader.blob(&task.repository, &task.digest).await? {
         Some(_) => Presence::Present,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::schedule::{Ended, Schedule};
 use super::{blob, manifest};
 use crate::event::{BlobOutcome, Event, Events, Meter};
-use crate::job::World;
+use crate::job::{Existing, World};
 use crate::oci::{Digest, Manifest, Repository};
 use crate::pack::{Crew, Form, PackError, Packed, Unpacked, Workshop, pack};
 use crate::plan::{Action, Step, StepId};
@@ -49,6 +49,7 @@ pub(super) struct Scene<'a> {
     pub(super) crew: &'a Arc<Crew>,
     pub(super) events: &'a Events,
     pub(super) cancel: &'a CancellationToken,
+    pub(super) existing: Existing,
 }
 
 /// A step with everything it needs from earlier ones, so that it can run beside the schedule.

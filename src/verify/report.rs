@@ -93,6 +93,17 @@ pub struct VerifyReport {
     pub duration: Duration,
 }
 
+impl Verified {
+    /// What it is called in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match (&self.source, self.reference.as_str()) {
+            (Some(source), "") => source.to_string(),
+            _ => self.reference.clone(),
+        }
+    }
+}
+
 impl VerifyReport {
     pub(super) fn new(subjects: Vec<Subject>, seen: Vec<Seen>, states: &HashMap<BlobKey, BlobState>) -> Self {
         let images = subjects.into_iter().zip(seen).map(|(subject, seen)| verified(subject, seen, states));

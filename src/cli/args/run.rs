@@ -69,7 +69,7 @@ pub(in crate::cli) struct ModeArgs {
     /// Show the plan, after asking the registry what it has; write nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
-    /// Push even where the registry has the image already
+    /// Send everything again, also what the registry says it has
     #[arg(long)]
     pub(in crate::cli) force: bool,
     /// Begin nothing new once an image has failed

@@ -67,7 +67,7 @@ fn joined(parts: &[&str]) -> String {
 }
 
 /// In single quotes where a shell would take it apart (POSIX, 2.2.2).
-pub(super) fn quoted(word: &str) -> String {
+pub(in crate::cli) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "./:@_-+=,%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

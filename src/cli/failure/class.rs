@@ -12,6 +12,8 @@ pub(in crate::cli) enum Class {
     Cluster,
     Network,
     Refused,
+    /// What the registry holds is not what it should hold.
+    Difference,
     Interrupted,
     Terminated,
 }
@@ -26,6 +28,7 @@ impl Class {
             Self::Cluster => 5,
             Self::Network => 6,
             Self::Refused => 7,
+            Self::Difference => 8,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }

@@ -29,15 +29,24 @@ pub(in crate::cli) fn one(error: &ImageError, scene: &Scene<'_>) -> Failure {
 /// The failures of a report. Where it has several images, each failure names its own, and those that
 /// failed for the same reason share one.
 pub(in crate::cli) fn of_report(report: &PushReport, scene: &Scene<'_>) -> Vec<Failure> {
+    shared(report.errors().map(|(image, error)| (name(image), error)), report.images.len(), scene)
+}
+
+/// The same for images of any report, which has `count` of them.
+pub(super) fn shared<'a>(
+    errors: impl Iterator<Item = (String, &'a ImageError)>,
+    count: usize,
+    scene: &Scene<'_>,
+) -> Vec<Failure> {
     let mut told: Vec<(Failure, Vec<String>)> = Vec::new();
-    for (image, error) in report.errors() {
+    for (name, error) in errors {
         let failure = one(error, scene);
         match told.iter_mut().find(|(known, _)| *known == failure) {
-            Some((_, images)) => images.push(name(image)),
-            None => told.push((failure, vec![name(image)])),
+            Some((_, images)) => images.push(name),
+            None => told.push((failure, vec![name])),
         }
     }
-    if report.images.len() == 1 {
+    if count == 1 {
         return told.into_iter().map(|(failure, _)| failure).collect();
     }
     told.into_iter().map(|(failure, images)| with_images(failure, &images)).collect()

@@ -1,5 +1,6 @@
 use super::text::{duration, escaped, size};
 use crate::cli::facts::Facts;
+use crate::oci::Digest;
 use crate::plan::Outstanding;
 use crate::report::{ImageOutcome, LayerCounts, PushReport, Status};
 
@@ -67,10 +68,11 @@ pub(in crate::cli) fn plan(report: &PushReport, to_send: Outstanding, host: &str
 
 /// `reference@digest`, or the reference alone where the digest is not known.
 pub(in crate::cli) fn pinned(image: &ImageOutcome) -> String {
-    match &image.digest {
-        Some(digest) => format!("{}@{digest}", image.reference),
-        None => image.reference.clone(),
-    }
+    pinned_as(&image.reference, image.digest.as_ref())
+}
+
+pub(in crate::cli) fn pinned_as(reference: &str, digest: Option<&Digest>) -> String {
+    digest.map_or_else(|| reference.to_owned(), |digest| format!("{reference}@{digest}"))
 }
 
 fn planned(image: &ImageOutcome, host: &str) -> Vec<String> {
@@ -118,7 +120,7 @@ fn images(n: usize) -> String {
     count(n, "image")
 }
 
-fn count(n: usize, thing: &str) -> String {
+pub(super) fn count(n: usize, thing: &str) -> String {
     format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 

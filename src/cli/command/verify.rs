@@ -1,0 +1,159 @@
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::push::{same_place, say_first};
+use super::stage::Stage;
+use super::{Start, number, on_runtime, refuse, shown};
+use crate::cli::args::{NameArgs, VerifyArgs};
+use crate::cli::environment::Environment;
+use crate::cli::facts::Facts;
+use crate::cli::failure::{self, Class, Fault, Scene, explain, of_verification, quoted, whole};
+use crate::cli::output::{VerifyEnding, answer, verify_names, verify_report, verify_table};
+use crate::cli::screen::{self, Ink, Screen};
+use crate::cli::settings::{Detail, Output, Surroundings, VerifySettings, View};
+use crate::cli::stop::{Reason, Stop};
+use crate::cli::word::Disk;
+use crate::cli::{logging, wire};
+use crate::event::Events;
+use crate::job::RunError;
+use crate::verify::{Depth, Standing, VerifyReport};
+
+/// Compares what the registry holds with what it should hold.
+pub(in crate::cli) fn verify(args: VerifyArgs, start: &Start) -> ExitCode {
+    let words = shown(&args.sources, &args.search);
+    let command = same_place(&args.reach, start.called.name()) + &same_names(&args.names);
+    let view = View::of(args.view, &start.environment, start.stderr);
+    let depth = if args.deep { Depth::Digests } else { Depth::Sizes };
+    let ink = Ink::new(view.colour);
+    let around =
+        &mut Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::stdin().lock() };
+    let refused = |fault: &Fault| refused(fault, depth, &view, &start.scene(&words));
+    let settings = match VerifySettings::of(args, around) {
+        Ok(settings) => settings,
+        Err(error) => return refused(&Fault::Usage(error)),
+    };
+    let (paper, logs) = screen::terminal(view.progress);
+    logging::begin(&view, ink, &logs);
+    let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
+    match on_runtime(run(settings, &start.environment, stage, events)) {
+        Ok(ran) => {
+            let scene = Scene { command: &command, ..start.scene(&words) };
+            ExitCode::from(conclude(ran, &Telling { depth, output: view.output, scene }, &mut io::stdout()))
+        }
+        Err(error) => refused(&Fault::Local(error)),
+    }
+}
+
+/// The flags that say what images are called, so that a push goes to the same names.
+fn same_names(names: &NameArgs) -> String {
+    let mut flags = String::new();
+    let mut add = |flag: &str, value: &str| {
+        flags = format!("{flags} {flag} {}", quoted(value));
+    };
+    if let Some(owner) = &names.owner {
+        add("--owner", owner);
+    }
+    if let Some(rename) = &names.rename {
+        let tag = rename.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+        add("--as", &format!("{}{tag}", rename.name));
+    }
+    for tag in &names.tag {
+        add("--tag", tag.as_str());
+    }
+    if names.keep_path { flags + " --keep-path" } else { flags }
+}
+
+/// A program that asked for a document gets it also where there is nothing to run.
+fn refused(fault: &Fault, depth: Depth, view: &View, scene: &Scene<'_>) -> ExitCode {
+    if let Output::Document(form) = view.output {
+        let failure = explain(fault, scene);
+        let exit_code = failure.class.number();
+        let ending = VerifyEnding { depth, facts: None, failure: Some(&failure), exit_code };
+        let _ = answer(&mut io::stdout(), &verify_report(&VerifyReport::default(), &ending, scene, form));
+    }
+    refuse(fault, scene, view)
+}
+
+/// How a run ended, with the screen that tells of it.
+struct Ran {
+    screen: Screen,
+    facts: Option<Facts>,
+    reason: Option<Reason>,
+    ended: Result<VerifyReport, Fault>,
+}
+
+async fn run(settings: VerifySettings, environment: &Environment, mut stage: Stage, events: Events) -> Ran {
+    say_first(&settings.push.notices, &events);
+    let stop = Stop::listen(settings.push.reach.requests.timeout, events.clone());
+    stage.screen.stops_with(&stop.asked);
+    let around = wire::Around { environment, events: &events, cancel: &stop.asked };
+    let connecting = async {
+        tokio::select! {
+            connected = wire::connect_to_verify(settings, around) => connected,
+            () = stop.asked.cancelled() => Err(Fault::Run(RunError::Cancelled).into()),
+        }
+    };
+    let (connected, mut stage) = stage.during(connecting).await;
+    let (connected, check) = match connected {
+        Ok(connected) => connected,
+        Err(wire::Unconnected { fault, facts }) => {
+            return Ran { screen: stage.screen, facts, reason: stop.reason(), ended: Err(fault) };
+        }
+    };
+    stage.screen.connected(&connected.facts);
+    let work = async {
+        tokio::select! {
+            ended = crate::verify::verify(&check, &connected.job, &connected.world, &events, &stop.asked) => ended,
+            () = stop.at_once.cancelled() => Err(RunError::Cancelled),
+        }
+    };
+    let (ended, stage) = stage.during(work).await;
+    let facts = Some(connected.facts_by_now());
+    Ran { screen: stage.screen, facts, reason: stop.reason(), ended: ended.map_err(Fault::from) }
+}
+
+/// What the end of a run is told with.
+struct Telling<'a> {
+    depth: Depth,
+    output: Output,
+    scene: Scene<'a>,
+}
+
+/// Prints the answer, the summary and the differences, in this order. Gives the exit code.
+fn conclude(ran: Ran, telling: &Telling<'_>, out: &mut dyn Write) -> u8 {
+    let Ran { mut screen, facts, reason, ended } = ran;
+    let scene = Scene { facts: facts.as_ref(), ..telling.scene };
+    let stopped = reason.map(failure::stopped);
+    let (report, failure) = match ended {
+        Ok(report) => {
+            let undone = report.images.iter().any(|image| matches!(image.standing, Standing::Cancelled));
+            (report, stopped.filter(|_| undone))
+        }
+        Err(fault) => {
+            let failure = explain(&fault, &scene);
+            let of_signal = failure.class == Class::Interrupted;
+            (VerifyReport::default(), stopped.filter(|_| of_signal).or(Some(failure)))
+        }
+    };
+    let mut failures = of_verification(&report, &scene);
+    let class = failure.as_ref().map(|failure| failure.class).or_else(|| whole(&failures));
+    let ending = VerifyEnding {
+        depth: telling.depth,
+        facts: facts.as_ref(),
+        failure: failure.as_ref(),
+        exit_code: number(class),
+    };
+    let text = match telling.output {
+        Output::Document(form) => verify_report(&report, &ending, &scene, form),
+        Output::Table if report.images.is_empty() => String::new(),
+        Output::Table => verify_table(&report),
+        Output::Name => verify_names(&report),
+    };
+    let written = answer(out, &text);
+    screen.lines(Detail::Summary, &screen::verified(&report, telling.depth));
+    failures.extend(failure);
+    failures.extend(written.err().map(|error| explain(&Fault::Local(error), &scene)));
+    let exit_code = number(class.or_else(|| whole(&failures)));
+    screen.finished(&failures, None, exit_code);
+    exit_code
+}

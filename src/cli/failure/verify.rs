@@ -1,0 +1,119 @@
+use super::image::{one, shared};
+use super::{Class, Failure, Scene};
+use crate::cli::screen::size;
+use crate::oci::Digest;
+use crate::verify::{Difference, Part, Standing, Verified, VerifyReport};
+
+/// Of one image no more differences than this are told; a document has all of them.
+const SHOWN: usize = 12;
+
+/// What is different and what failed. Images that failed for the same reason share it.
+pub(in crate::cli) fn of_verification(report: &VerifyReport, scene: &Scene<'_>) -> Vec<Failure> {
+    let different = report.images.iter().filter_map(|image| difference(image, scene));
+    let failed = report.images.iter().filter_map(|image| match &image.standing {
+        Standing::Failed(error) => Some((image.name(), &**error)),
+        _ => None,
+    });
+    different.chain(shared(failed, report.images.len(), scene)).collect()
+}
+
+/// Why one image is not as it should be.
+pub(in crate::cli) fn of_verified(image: &Verified, scene: &Scene<'_>) -> Option<Failure> {
+    match &image.standing {
+        Standing::Failed(error) => Some(one(error, scene)),
+        _ => difference(image, scene),
+    }
+}
+
+fn difference(image: &Verified, scene: &Scene<'_>) -> Option<Failure> {
+    let name = image.name();
+    let failure = match &image.standing {
+        Standing::Missing if image.differences.contains(&Difference::Absent) => {
+            Failure::new(Class::Difference, "MISSING", format!("`{name}` is not in the registry"))
+        }
+        Standing::Missing => {
+            Failure::new(Class::Difference, "MISSING", format!("`{name}` is not whole in the registry"))
+        }
+        Standing::Different => {
+            Failure::new(Class::Difference, "DIFFERENT", format!("`{name}` is another image in the registry"))
+        }
+        Standing::Damaged => {
+            Failure::new(Class::Difference, "DAMAGED", format!("`{name}` is damaged in the registry"))
+        }
+        Standing::Same | Standing::Failed(_) | Standing::Cancelled => return None,
+    };
+    let lines = image.differences.iter().filter_map(line);
+    let mut failure = lines.take(SHOWN).fold(failure, Failure::detail);
+    if image.differences.len() > SHOWN {
+        failure = failure.detail(format!("and {} more", image.differences.len() - SHOWN));
+    }
+    Some(advised(failure, image, scene))
+}
+
+fn advised(failure: Failure, image: &Verified, scene: &Scene<'_>) -> Failure {
+    let failure = match (&image.source, &image.standing) {
+        (None, Standing::Different) => {
+            failure.say("Take the digest that the registry has, or push the image")
+        }
+        (None, _) => failure.say("Push the image again from its source, with --force"),
+        (Some(_), Standing::Different) => failure.run("Push it", scene.with("")),
+        (Some(_), _) if image.differences.contains(&Difference::Absent) => {
+            failure.run("Push it", scene.with(""))
+        }
+        (Some(_), _) => failure.run("Send it again", scene.with("--force")),
+    };
+    match image.differences.iter().find_map(damaged) {
+        Some(digest) => failure.say(kept(digest)),
+        None => failure,
+    }
+}
+
+fn damaged(difference: &Difference) -> Option<&Digest> {
+    match difference {
+        Difference::Damaged { digest, .. } => Some(digest),
+        _ => None,
+    }
+}
+
+/// Gitea and distribution believe a file of the right name, whatever is in it.
+fn kept(digest: &Digest) -> String {
+    let hash = digest.digest();
+    let folders = (hash.get(..2).unwrap_or_default(), hash.get(2..4).unwrap_or_default());
+    format!(
+        "Where it stays damaged, the registry keeps the file it has: delete that file in its storage first \
+         (Gitea: packages/{}/{}/{hash}), then push with --force",
+        folders.0, folders.1
+    )
+}
+
+/// One difference in words. That nothing is there is said by the message itself.
+fn line(difference: &Difference) -> Option<String> {
+    Some(match difference {
+        Difference::Absent => return None,
+        Difference::Other { part: Part::Config, expected, found: Some(found) } => {
+            format!("its configuration is {found}, and should be {expected}")
+        }
+        Difference::Other { found: Some(found), expected, .. } => {
+            format!("it is {found}, and should be {expected}")
+        }
+        Difference::Other { found: None, .. } => "it is an index, and should be one image".to_owned(),
+        Difference::Missing { part, digest, size: bytes } => {
+            format!("missing: {} {digest} ({})", word(*part), size(*bytes))
+        }
+        Difference::Damaged { part, digest, size: Some(bytes), found } if *bytes != found.size => {
+            format!("damaged: {} {digest} has {} bytes instead of {bytes}", word(*part), found.size)
+        }
+        Difference::Damaged { part, digest, found, .. } => {
+            format!("damaged: {} {digest} has the content of {}", word(*part), found.digest)
+        }
+        Difference::Unreadable { digest, reason } => format!("unreadable: manifest {digest}: {reason}"),
+    })
+}
+
+fn word(part: Part) -> &'static str {
+    match part {
+        Part::Manifest => "manifest",
+        Part::Config => "configuration",
+        Part::Layer => "layer",
+    }
+}
