@@ -36,6 +36,9 @@
 //! | 1 | [`oci`], [`content`], [`pack`] | values of the spec, ranges of files, bytes in and packed bytes out; no network |
 //! | adapters | [`source`], [`registry`], [`credential`], [`cluster`], [`cache`] | import `port`, `event` and floor 1; never a step, never each other |
 //!
+//! [`verify`] stands beside the push: it discovers and names images as a push does, and compares what the
+//! registry holds with them.
+//!
 //! A new place where images live is a new file in `source`, never an `if` in a step. The engine does
 //! not know that Kubernetes exists: `cluster` answers where the registry is, how it is trusted and who
 //! the owner is, and is one more keychain.

@@ -58,7 +58,7 @@ impl Connected {
 /// not say what it is.
 pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<Connected, Unconnected> {
     let reached = reach(&settings.reach, settings.names.owner.as_deref(), around).await?;
-    connected(settings, reached, around)
+    connected(settings, reached, around).map_err(|unconnected| *unconnected)
 }
 
 /// The same for looking at what is in the registry. Words that name an image of the registry are looked
@@ -67,10 +67,10 @@ pub(super) async fn connect(settings: &Settings, around: Around<'_>) -> Result<C
 /// # Errors
 /// As `connect`.
 pub(super) async fn connect_to_verify(
-    settings: VerifySettings,
+    settings: &mut VerifySettings,
     around: Around<'_>,
 ) -> Result<(Connected, Check), Unconnected> {
-    let VerifySettings { push: mut settings, depth } = settings;
+    let VerifySettings { push: settings, depth } = settings;
     let reached = reach(&settings.reach, settings.names.owner.as_deref(), around).await?;
     let registry = RegistryHost(reached.target.origin.in_references());
     let mut references = Vec::new();
@@ -80,16 +80,21 @@ pub(super) async fn connect_to_verify(
         }
         _ => true,
     });
-    let check = Check { references, depth, content: Arc::clone(&reached.client) as Arc<_> };
-    Ok((connected(&settings, reached, around)?, check))
+    let check = Check { references, depth: *depth, content: Arc::clone(&reached.client) as Arc<_> };
+    let connected = connected(settings, reached, around).map_err(|unconnected| *unconnected)?;
+    Ok((connected, check))
 }
 
-fn connected(settings: &Settings, reached: Reached, around: Around<'_>) -> Result<Connected, Unconnected> {
+fn connected(
+    settings: &Settings,
+    reached: Reached,
+    around: Around<'_>,
+) -> Result<Connected, Box<Unconnected>> {
     let joined = joined(settings, &reached, around);
     let facts = reached.facts_by_now();
     match joined {
         Ok((job, world, places)) => Ok(Connected { job, world, facts, client: reached.client, places }),
-        Err(fault) => Err(Unconnected { fault, facts: Some(facts) }),
+        Err(fault) => Err(Box::new(Unconnected { fault, facts: Some(facts) })),
     }
 }
 

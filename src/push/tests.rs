@@ -270,6 +270,19 @@ async fn a_second_push_sends_nothing_and_says_so() {
     assert_eq!(report.bytes_sent, 0);
 }
 
+#[tokio::test]
+async fn what_is_forced_is_sent_again_whatever_the_registry_says_that_it_has() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let images = || vec![saved("a:1", &[b"base", b"a"]), found("b:1", Content::Exact(tree(&[b"packed"])))];
+    run(&registry, images(), &job()).await.unwrap();
+    let uploads = registry.count("upload");
+    let heads = registry.count("head blob");
+    let forced = Job { existing: Existing::Replace, ..job() };
+    let report = run(&registry, images(), &forced).await.unwrap();
+    assert!(report.images.iter().all(|image| matches!(image.status, Status::Pushed)));
+    assert_eq!((registry.count("upload"), registry.count("head blob")), (2 * uploads, heads));
+}
+
 #[derive(Default)]
 struct MemoryIndex(Mutex<HashMap<(Digest, Form), Remembered>>);
 

@@ -16,7 +16,6 @@ const SAME_END: u32 = 3;
 
 /// Takes the body of an answer while it comes, so that it may be of any size. A request that is sent
 /// again begins it anew.
-#[derive(Debug)]
 pub(super) struct Received {
     /// More bytes than this are not taken.
     limit: u64,
@@ -24,7 +23,6 @@ pub(super) struct Received {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 struct State {
     into: Sink,
     size: u64,
@@ -34,17 +32,11 @@ struct State {
 
 enum Sink {
     Memory(BytesMut),
-    /// Bytes are hashed and let go; the first hasher has seen none.
-    Hash(Hasher, Hasher),
-}
-
-impl std::fmt::Debug for Sink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Memory(_) => "Memory",
-            Self::Hash(..) => "Hash",
-        })
-    }
+    /// Bytes are hashed and let go.
+    Hash {
+        fresh: Box<Hasher>,
+        hasher: Box<Hasher>,
+    },
 }
 
 impl Received {
@@ -56,7 +48,8 @@ impl Received {
     /// Hashes a blob of `size` bytes. Of a longer one the rest is not read.
     pub(super) fn blob(digest: &Digest, size: u64, meter: &Meter) -> Result<Self, UnsupportedDigest> {
         let hasher = Hasher::of(digest)?;
-        Ok(Self::new(Sink::Hash(hasher.clone(), hasher), size, meter.clone()))
+        let sink = Sink::Hash { fresh: Box::new(hasher.clone()), hasher: Box::new(hasher) };
+        Ok(Self::new(sink, size, meter.clone()))
     }
 
     fn new(into: Sink, limit: u64, meter: Meter) -> Self {
@@ -87,7 +80,7 @@ impl Received {
         state.size = 0;
         match &mut state.into {
             Sink::Memory(bytes) => bytes.clear(),
-            Sink::Hash(fresh, hasher) => *hasher = fresh.clone(),
+            Sink::Hash { fresh, hasher } => hasher.clone_from(fresh),
         }
         self.meter.rewind_to(0);
     }
@@ -97,7 +90,7 @@ impl Received {
         state.size = state.size.saturating_add(bytes.len() as u64);
         match &mut state.into {
             Sink::Memory(kept) => kept.extend_from_slice(bytes),
-            Sink::Hash(_, hasher) => hasher.update(bytes),
+            Sink::Hash { hasher, .. } => hasher.update(bytes),
         }
         self.meter.advance(bytes.len() as u64);
     }
@@ -122,7 +115,7 @@ impl Received {
     pub(super) fn into_bytes(self) -> Bytes {
         match self.state.into_inner().unwrap_or_else(PoisonError::into_inner).into {
             Sink::Memory(bytes) => bytes.freeze(),
-            Sink::Hash(..) => Bytes::new(),
+            Sink::Hash { .. } => Bytes::new(),
         }
     }
 
@@ -130,7 +123,7 @@ impl Received {
     pub(super) fn digest(&self) -> Option<Digest> {
         match &self.state().into {
             Sink::Memory(_) => None,
-            Sink::Hash(_, hasher) => Some(hasher.clone().finish()),
+            Sink::Hash { hasher, .. } => Some(Hasher::clone(hasher).finish()),
         }
     }
 }

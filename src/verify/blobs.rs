@@ -66,14 +66,19 @@ async fn one(
         return Ok(Held::Whole);
     }
     let (digest, size, meter) = (descriptor.digest().clone(), descriptor.size(), Meter::default());
-    events.emit(Event::BlobStarted { digest: digest.clone(), size, meter: meter.clone() });
+    let tell = |event| {
+        if check.depth == Depth::Digests {
+            events.emit(event);
+        }
+    };
+    tell(Event::BlobStarted { digest: digest.clone(), size, meter: meter.clone() });
     let held = match check.content.held_blob(repository, descriptor, &meter).await {
         Ok(Some(held)) if held.size == size && held.digest == digest => Ok(Held::Whole),
         Ok(Some(held)) => Ok(Held::Damaged(held)),
         Ok(None) => Ok(Held::Missing),
         Err(error) => Err(error),
     };
-    events.emit(match held {
+    tell(match held {
         Ok(Held::Whole) => Event::BlobFinished { digest, size, outcome: BlobOutcome::Read },
         _ => Event::BlobFailed { digest },
     });

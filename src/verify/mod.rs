@@ -68,7 +68,7 @@ enum Expected {
 /// One name in the registry, and what should stand there.
 struct Subject {
     source: Option<SourceName>,
-    /// `host/owner/name`, with the tag where it has one.
+    /// `host/owner/name:tag`, or `host/owner/name@digest` for what has no other name.
     reference: String,
     repository: Repository,
     name: ManifestName,
@@ -145,7 +145,7 @@ impl Subject {
         let HeldReference { registry, repository, name, digest } = held;
         let (tag, named) = match name {
             ManifestName::Tag(tag) => (format!(":{tag}"), None),
-            ManifestName::Digest(digest) => (String::new(), Some(digest.clone())),
+            ManifestName::Digest(digest) => (format!("@{digest}"), Some(digest.clone())),
         };
         Self {
             source: None,

@@ -75,7 +75,7 @@ pub struct Checked {
 pub struct Verified {
     /// Absent for what was named in the registry itself.
     pub source: Option<SourceName>,
-    /// `host/owner/name:tag`, without a tag where it was named by digest; empty when the source failed
+    /// `host/owner/name:tag`, or `host/owner/name@digest` for what was named so; empty when the source failed
     /// before it had a name.
     pub reference: String,
     /// What stands under the name; absent where nothing does.

@@ -12,6 +12,11 @@ HOST[:PORT]/OWNER/NAME[:TAG][@DIGEST], is looked at in the registry by itself, w
 docker-daemon:REF and podman:REF are the images of that name in an engine. Without a SOURCE, the folder of --path is \
 searched";
 
+const REGISTRY_HELP: &str = "Look there, and not in the cluster's registry [env: IDPBUILDER_REGISTRY_URL]";
+const MANIFESTS_HELP: &str =
+    "Kubernetes manifests: the images that a push of them would take; may be repeated";
+const TAGGED_HELP: &str = "Every image of the local engines that is named for the registry";
+
 const AFTER_HELP: &str = "\
 A tag is compared with its source by the digest of the manifest, or, where a push packs the layers,
 by that of the configuration, which names them unpacked. Everything that the manifest leads to has
@@ -25,6 +30,9 @@ Exit codes: 0 all is as it should be, 8 a difference, others as for push.";
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 #[command(mut_arg("words", |arg| arg.help(SOURCE_HELP)))]
+#[command(mut_arg("registry", |arg| arg.help(REGISTRY_HELP)))]
+#[command(mut_arg("from_manifests", |arg| arg.help(MANIFESTS_HELP)))]
+#[command(mut_arg("all_tagged", |arg| arg.help(TAGGED_HELP)))]
 pub(in crate::cli) struct VerifyArgs {
     #[command(flatten)]
     pub(in crate::cli) sources: SourceArgs,

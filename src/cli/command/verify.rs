@@ -28,14 +28,14 @@ pub(in crate::cli) fn verify(args: VerifyArgs, start: &Start) -> ExitCode {
     let around =
         &mut Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::stdin().lock() };
     let refused = |fault: &Fault| refused(fault, depth, &view, &start.scene(&words));
-    let settings = match VerifySettings::of(args, around) {
+    let mut settings = match VerifySettings::of(args, around) {
         Ok(settings) => settings,
         Err(error) => return refused(&Fault::Usage(error)),
     };
     let (paper, logs) = screen::terminal(view.progress);
     logging::begin(&view, ink, &logs);
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
-    match on_runtime(run(settings, &start.environment, stage, events)) {
+    match on_runtime(run(&mut settings, &start.environment, stage, events)) {
         Ok(ran) => {
             let scene = Scene { command: &command, ..start.scene(&words) };
             ExitCode::from(conclude(ran, &Telling { depth, output: view.output, scene }, &mut io::stdout()))
@@ -82,7 +82,12 @@ struct Ran {
     ended: Result<VerifyReport, Fault>,
 }
 
-async fn run(settings: VerifySettings, environment: &Environment, mut stage: Stage, events: Events) -> Ran {
+async fn run(
+    settings: &mut VerifySettings,
+    environment: &Environment,
+    mut stage: Stage,
+    events: Events,
+) -> Ran {
     say_first(&settings.push.notices, &events);
     let stop = Stop::listen(settings.push.reach.requests.timeout, events.clone());
     stage.screen.stops_with(&stop.asked);

@@ -51,20 +51,17 @@ fn difference(image: &Verified, scene: &Scene<'_>) -> Option<Failure> {
 }
 
 fn advised(failure: Failure, image: &Verified, scene: &Scene<'_>) -> Failure {
-    let failure = match (&image.source, &image.standing) {
-        (None, Standing::Different) => {
-            failure.say("Take the digest that the registry has, or push the image")
-        }
-        (None, _) => failure.say("Push the image again from its source, with --force"),
-        (Some(_), Standing::Different) => failure.run("Push it", scene.with("")),
-        (Some(_), _) if image.differences.contains(&Difference::Absent) => {
-            failure.run("Push it", scene.with(""))
-        }
-        (Some(_), _) => failure.run("Send it again", scene.with("--force")),
-    };
-    match image.differences.iter().find_map(damaged) {
+    let failure = match image.differences.iter().find_map(damaged) {
         Some(digest) => failure.say(kept(digest)),
         None => failure,
+    };
+    let is_absent = image.differences.contains(&Difference::Absent);
+    let is_here = !is_absent && !matches!(image.standing, Standing::Different);
+    match (&image.source, is_here) {
+        (Some(_), true) => failure.run("Send it again", scene.with("--force")),
+        (Some(_), false) => failure.run("Push it", scene.with("")),
+        (None, true) => failure.say("Push the image again from its source, with --force"),
+        (None, false) => failure.say("Push the image, or look at the tag or digest that was asked for"),
     }
 }
 
@@ -78,11 +75,10 @@ fn damaged(difference: &Difference) -> Option<&Digest> {
 /// Gitea and distribution believe a file of the right name, whatever is in it.
 fn kept(digest: &Digest) -> String {
     let hash = digest.digest();
-    let folders = (hash.get(..2).unwrap_or_default(), hash.get(2..4).unwrap_or_default());
+    let (first, second) = (hash.get(..2).unwrap_or_default(), hash.get(2..4).unwrap_or_default());
     format!(
-        "Where it stays damaged, the registry keeps the file it has: delete that file in its storage first \
-         (Gitea: packages/{}/{}/{hash}), then push with --force",
-        folders.0, folders.1
+        "Delete what is damaged in the registry's storage, where no push overwrites it \
+         (Gitea: packages/{first}/{second}/{hash})"
     )
 }
 
@@ -104,7 +100,8 @@ fn line(difference: &Difference) -> Option<String> {
             format!("damaged: {} {digest} has {} bytes instead of {bytes}", word(*part), found.size)
         }
         Difference::Damaged { part, digest, found, .. } => {
-            format!("damaged: {} {digest} has the content of {}", word(*part), found.digest)
+            let (bytes, found) = (found.size, &found.digest);
+            format!("damaged: {} {digest} has {bytes} bytes of another digest, {found}", word(*part))
         }
         Difference::Unreadable { digest, reason } => format!("unreadable: manifest {digest}: {reason}"),
     })

@@ -12,7 +12,12 @@ use crate::verify::{Depth, Difference, Part, Standing, Verified, VerifyReport};
 /// One `reference@digest` a line, for what is as it should be.
 pub(in crate::cli) fn verify_names(report: &VerifyReport) -> String {
     let same = report.images.iter().filter(|image| matches!(image.standing, Standing::Same));
-    same.map(|image| pinned_as(&image.reference, image.digest.as_ref()) + "\n").collect()
+    same.map(|image| pinned(image) + "\n").collect()
+}
+
+fn pinned(image: &Verified) -> String {
+    let digest = image.digest.as_ref().filter(|_| !image.reference.contains('@'));
+    pinned_as(&image.reference, digest)
 }
 
 /// One row an image and name.

@@ -7,6 +7,7 @@ mod referrers;
 mod registries;
 mod routes;
 mod servers;
+mod verify;
 mod watch;
 
 use crate::Case;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         referrers::CASES,
         registries::CASES,
         routes::CASES,
+        verify::CASES,
         watch::CASES,
     ]
     .into_iter()

@@ -15,7 +15,7 @@ const GO_MOD: &str = include_str!("../../servers/gitea/go.mod");
 /// A Gitea with a fresh sqlite database, and its administrator `giteaAdmin`, as idpbuilder sets it up.
 pub(crate) struct Gitea {
     _server: Server,
-    _folder: TempDir,
+    folder: TempDir,
     pub(crate) port: u16,
     pub(crate) password: String,
     pub(crate) token: String,
@@ -34,7 +34,14 @@ impl Gitea {
         let port = installed.port;
         let server = Server::start("gitea", installed.command().arg("web"), installed.folder.path())?
             .ready(Duration::from_mins(1), || Endpoint::local(port).answers("/api/healthz"))?;
-        Ok(Self { _server: server, _folder: installed.folder, port, password, token })
+        Ok(Self { _server: server, folder: installed.folder, port, password, token })
+    }
+
+    /// Where the content of a digest is stored.
+    pub(crate) fn file_of(&self, digest: &str) -> Result<PathBuf> {
+        let hash = digest.strip_prefix("sha256:").context("no sha256 digest")?;
+        let below = format!("data/packages/{}/{}/{hash}", &hash[..2], &hash[2..4]);
+        Ok(self.folder.path().join(below))
     }
 
     /// The administrator, straight to Gitea and past the ingress.

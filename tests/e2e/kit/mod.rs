@@ -35,7 +35,7 @@ pub(crate) use kube_api::KubeApi;
 pub(crate) use objects::{credential, describe_cluster, localbuild};
 pub(crate) use podman::Podman;
 pub(crate) use process::output;
-pub(crate) use pulled::{digest_of, pulled};
+pub(crate) use pulled::{Pulled, digest_of, pulled};
 pub(crate) use push::{Push, Ran};
 pub(crate) use relay::Relay;
 

@@ -74,6 +74,11 @@ impl Program {
         Self::to(registry, "watch")
     }
 
+    /// `verify`, in the same way.
+    pub(crate) fn verify_in(registry: &Registry) -> Self {
+        Self::to(registry, "verify")
+    }
+
     fn to(registry: &Registry, command: &str) -> Self {
         let program = Self::new().arg(command);
         let pem = registry.certificate_pem();

@@ -15,6 +15,7 @@ mod sharing;
 mod stop;
 mod stored;
 mod streams;
+mod verify;
 
 use std::path::{Path, PathBuf};
 

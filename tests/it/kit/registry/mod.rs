@@ -215,6 +215,25 @@ impl Registry {
         self.shared.with(|state| state.store.lose(repository, digest));
     }
 
+    /// As a disk would: under this digest there are other bytes now.
+    pub(crate) fn spoil_blob(&self, digest: &str, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        self.shared.with(|state| state.store.contents.insert(digest.to_owned(), bytes));
+    }
+
+    /// The same for a manifest, which is called what it was called before.
+    pub(crate) fn spoil_manifest(&self, repository: &str, digest: &str, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        self.shared.with(|state| state.store.spoil(repository, digest, &bytes));
+    }
+
+    /// Under its digest and all of its tags.
+    pub(crate) fn lose_manifest(&self, repository: &str, digest: &str) {
+        self.shared.with(|state| {
+            state.store.repository(repository).versions.retain(|_, version| version.digest != digest);
+        });
+    }
+
     /// By tag or by digest.
     pub(crate) fn manifest(&self, repository: &str, reference: &str) -> Option<Stored> {
         let found = self.shared.with(|state| state.store.manifest(repository, reference).cloned())?;
