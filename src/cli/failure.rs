@@ -23,7 +23,7 @@ pub(super) use class::Class;
 pub(super) use image::{of_report, one, whole};
 pub(super) use local::{LocalError, stopped};
 pub(super) use render::clean;
-pub(super) use verify::{of_verification, of_verified};
+pub(super) use verify::{of_verification, of_verified, unverified};
 
 use super::usage::UsageError;
 use crate::cluster::ClusterError;

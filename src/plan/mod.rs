@@ -15,6 +15,7 @@ mod survey;
 mod warnings;
 
 pub use decide::{Decision, Presence, decide};
+pub(crate) use naming::DOCKER_HUB;
 pub use naming::{NameRules, Named, Naming, Owner, PathPart, RegistryHost, Rename, Target, TargetError};
 pub use steps::{
     Action, BlobContent, Fate, LayerSlot, ManifestForm, Outstanding, PlannedImage, PushPlan, Step, StepId,

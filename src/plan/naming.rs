@@ -4,7 +4,7 @@ use crate::oci::{NameError, Reference, Repository, Tag};
 use crate::port::{FoundImage, Suggested};
 
 /// Names without a registry are Docker Hub's, and its official images are below `library`.
-const DOCKER_HUB: &str = "docker.io";
+pub(crate) const DOCKER_HUB: &str = "docker.io";
 
 /// The registry's name as it stands in references: `host` or `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -19,7 +19,7 @@ use crate::discover::discover;
 use crate::event::Events;
 use crate::job::{Job, RunError, World};
 use crate::oci::{Descriptor, Digest, Repository, Tag};
-use crate::plan::{self, PlanError, RegistryHost};
+use crate::plan::{self, DOCKER_HUB, PlanError, RegistryHost};
 use crate::port::{Content, FoundImage, ManifestName, RegistryContent, RegistryError, SourceName};
 
 pub use report::{Checked, Difference, Part, Standing, Verified, VerifyReport};
@@ -172,6 +172,8 @@ impl HeldReference {
             Some((repository, tag)) => (repository, Some(tag.parse::<Tag>().ok()?)),
             None => (path, None),
         };
+        let is_official = registry.0 == DOCKER_HUB && !repository.contains('/');
+        let repository = format!("{}{repository}", if is_official { "library/" } else { "" });
         let (name, digest) = match (tag, digest) {
             (Some(tag), digest) => (ManifestName::Tag(tag), digest),
             (None, Some(digest)) => (ManifestName::Digest(digest), None),

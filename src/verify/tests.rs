@@ -114,6 +114,8 @@ fn a_word_is_an_image_of_the_registry_if_it_begins_with_its_name() {
     );
     let by_digest = read(&at(&format!("o/web@{digest}"))).unwrap();
     assert_eq!((&by_digest.name, &by_digest.digest), (&ManifestName::Digest(digest), &None));
+    let hub = HeldReference::read("docker.io/nginx:1", &RegistryHost("docker.io".into())).unwrap();
+    assert_eq!(hub.repository.as_str(), "library/nginx");
     for other in [
         "web",
         "r.example/o/web",

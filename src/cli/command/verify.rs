@@ -7,7 +7,7 @@ use super::{Start, number, on_runtime, refuse, shown};
 use crate::cli::args::{NameArgs, VerifyArgs};
 use crate::cli::environment::Environment;
 use crate::cli::facts::Facts;
-use crate::cli::failure::{self, Class, Fault, Scene, explain, of_verification, quoted, whole};
+use crate::cli::failure::{Class, Fault, Scene, explain, of_verification, quoted, unverified, whole};
 use crate::cli::output::{VerifyEnding, answer, verify_names, verify_report, verify_table};
 use crate::cli::screen::{self, Ink, Screen};
 use crate::cli::settings::{Detail, Output, Surroundings, VerifySettings, View};
@@ -128,7 +128,7 @@ struct Telling<'a> {
 fn conclude(ran: Ran, telling: &Telling<'_>, out: &mut dyn Write) -> u8 {
     let Ran { mut screen, facts, reason, ended } = ran;
     let scene = Scene { facts: facts.as_ref(), ..telling.scene };
-    let stopped = reason.map(failure::stopped);
+    let stopped = reason.map(unverified);
     let (report, failure) = match ended {
         Ok(report) => {
             let undone = report.images.iter().any(|image| matches!(image.standing, Standing::Cancelled));

@@ -1,11 +1,25 @@
 use super::image::{one, shared};
+use super::local::stopped;
 use super::{Class, Failure, Scene};
 use crate::cli::screen::size;
+use crate::cli::stop::Reason;
 use crate::oci::Digest;
 use crate::verify::{Difference, Part, Standing, Verified, VerifyReport};
 
 /// Of one image no more differences than this are told; a document has all of them.
 const SHOWN: usize = 12;
+
+/// A verification that was stopped from outside before everything was looked at.
+pub(in crate::cli) fn unverified(reason: Reason) -> Failure {
+    let stopped = Failure { steps: Vec::new(), ..stopped(reason) };
+    match reason {
+        Reason::OutOfTime(_) => stopped.say("Run the same again, with more time"),
+        Reason::Interrupt | Reason::Terminate => {
+            let message = "stopped before everything was looked at".to_owned();
+            Failure { message, ..stopped }.say("Run the same again")
+        }
+    }
+}
 
 /// What is different and what failed. Images that failed for the same reason share it.
 pub(in crate::cli) fn of_verification(report: &VerifyReport, scene: &Scene<'_>) -> Vec<Failure> {

@@ -46,6 +46,24 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 #[test]
+fn a_verification_in_the_middle_is_stopped() {
+    let (registry, folder) = (Registry::gitea().start(), folder());
+    let web = archive(folder.path(), "web:1.0", 1);
+    Program::push_to(&registry).arg(&web).run().exits(0);
+    for path in ["/blobs/", "/manifests/"] {
+        registry.script(Match::method("GET").path_contains(path), Fault::Stall);
+        registry.clear_log();
+        let running = Program::verify_in(&registry).args(["--deep", "-o", "json"]).arg(&web).start();
+        let is_asked = |line: &String| line.starts_with("GET") && line.contains(path);
+        registry.until(|registry| registry.lines().iter().any(is_asked));
+        let ran = stopped_in_time(running, "INT").exits(130);
+        let ran = ran.says(&["error: stopped before everything was looked at"]);
+        assert_eq!(json(&ran)["exitCode"], 130);
+        registry.clear_scripts();
+    }
+}
+
+#[test]
 fn an_upload_in_the_middle_is_stopped_and_its_session_deleted() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         for settings in [Registry::gitea(), Registry::gitea().behind_nginx(), Registry::distribution()] {
