@@ -135,7 +135,31 @@ pub struct Cluster {
     /// where the annotation says that there is no limit (`0`).
     pub body_limit: Option<u64>,
     /// What the user should know, and nothing has failed: rights that are missing and what follows.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
+}
+
+/// Something that is not as it could be, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    pub about: Topic,
+    pub text: String,
+}
+
+impl Note {
+    pub(super) fn new(about: Topic, text: String) -> Self {
+        Self { about, text }
+    }
+}
+
+/// What a note is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// A context that was passed over.
+    Context,
+    Localbuild,
+    Certificate,
+    Nodes,
+    BodyLimit,
 }
 
 #[async_trait]

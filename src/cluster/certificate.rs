@@ -9,7 +9,7 @@ use super::api::Api;
 use super::localbuild::Localbuild;
 use super::request::Request;
 use super::secret::Encoded;
-use super::{ClusterError, SecretName, Trust};
+use super::{ClusterError, Note, SecretName, Topic, Trust};
 
 /// An authority's file has a few; the system's own bundle has about 150.
 const COUNT_LIMIT: usize = 512;
@@ -26,12 +26,7 @@ struct ConfigMap {
 ///
 /// Places that cannot be read are passed over, since without a certificate the system's roots decide; then
 /// `notes` says why.
-pub(super) async fn find(
-    api: &Api,
-    localbuild: &Localbuild,
-    hosts: &[&str],
-    notes: &mut Vec<String>,
-) -> Trust {
+pub(super) async fn find(api: &Api, localbuild: &Localbuild, hosts: &[&str], notes: &mut Vec<Note>) -> Trust {
     let mut missed = Vec::new();
     let mut tried = |place: &str, found: Result<Option<String>, ClusterError>| match found {
         Ok(Some(pem)) => match trust(&pem) {
@@ -62,7 +57,8 @@ pub(super) async fn find(
         return trust;
     }
     let why = if missed.is_empty() { "it has none".to_owned() } else { missed.join("; ") };
-    notes.push(format!("the cluster's certificate could not be found ({why}): the system's roots decide"));
+    let text = format!("the cluster's certificate could not be found ({why}): the system's roots decide");
+    notes.push(Note::new(Topic::Certificate, text));
     Trust::System
 }
 

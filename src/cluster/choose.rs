@@ -13,6 +13,17 @@ pub(super) enum Choice<'a> {
     Search { first: Vec<&'a Context>, others: Vec<&'a Context> },
 }
 
+impl<'a> Choice<'a> {
+    /// In the order in which they are asked.
+    pub(super) fn contexts(&self) -> impl Iterator<Item = &'a Context> {
+        let (one, first, others) = match self {
+            Self::Named(context, _) => (Some(*context), &[][..], &[][..]),
+            Self::Search { first, others } => (None, first.as_slice(), others.as_slice()),
+        };
+        one.into_iter().chain(first.iter().copied()).chain(others.iter().copied())
+    }
+}
+
 /// Whether the program that a context logs in with may be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plugin {

@@ -5,11 +5,14 @@ use crate::port::Scheme;
 use super::api::Api;
 use super::choose::{Choice, Plugin, choose, no_cluster};
 use super::endpoint::Site;
+use super::explored::{Explored, Halt, Sights, Stage};
 use super::kubeconfig::{self, Context, Loaded};
 use super::localbuild::{Localbuild, Resource, ResourceList};
 use super::request::Request;
 use super::secret::{self, Encoded};
-use super::{Cluster, ClusterError, Login, Query, SecretName, Trust, certificate, ingress, nodes};
+use super::{
+    Cluster, ClusterError, Login, Note, Query, SecretName, Topic, Trust, certificate, ingress, nodes,
+};
 
 /// How long a context that nobody named may take to answer.
 const UNASKED: Duration = Duration::from_secs(2);
@@ -23,18 +26,28 @@ const UNASKED: Duration = Duration::from_secs(2);
 /// When there is no such cluster, it is not one of idpbuilder's, or it does not let us read what is
 /// needed.
 pub async fn find(query: &Query) -> Result<Cluster, ClusterError> {
-    let kubeconfig = kubeconfig::load(&query.kubeconfig)?;
+    explore(query).await.outcome.map_err(|halt| halt.error)
+}
+
+/// As [`find`], with what was seen on the way: for whoever wants to know how far it went.
+pub async fn explore(query: &Query) -> Explored {
+    let mut sights = Sights::default();
+    let outcome = go(query, &mut sights).await;
+    Explored { sights, outcome }
+}
+
+async fn go(query: &Query, sights: &mut Sights) -> Result<Cluster, Halt> {
+    let kubeconfig = kubeconfig::load(&query.kubeconfig).map_err(Halt::at(Stage::Kubeconfig))?;
+    sights.kubeconfig = Some((kubeconfig.shown.clone(), kubeconfig.contexts.len()));
+    let choice = choose(&kubeconfig, query).map_err(Halt::at(Stage::Context))?;
+    sights.contexts = choice.contexts().map(|context| context.name.clone()).collect();
     let mut search = Search { kubeconfig: &kubeconfig, query, failures: Vec::new() };
-    let mut served = match choose(&kubeconfig, query)? {
-        Choice::Named(context, plugin) => search
-            .ask(context, plugin, query.timeout)
-            .await?
-            .ok_or_else(|| no_cluster(&kubeconfig, Some(context)))?,
-        Choice::Search { first, others } => search.run(&first, &others).await?,
-    };
+    let mut served = search.serving(&choice).await.map_err(Halt::of_search)?;
     served.api.limit = query.timeout;
-    let notes = search.failures.iter().map(ToString::to_string).collect();
-    describe(&served, query, notes).await
+    sights.server = Some(served.api.context.server.clone());
+    let passed_over = search.failures.iter();
+    let notes = passed_over.map(|error| Note::new(Topic::Context, error.to_string())).collect();
+    describe(&served, query, notes, sights).await
 }
 
 /// A context whose API serves a Localbuild.
@@ -50,6 +63,16 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    async fn serving(&mut self, choice: &Choice<'_>) -> Result<Served, ClusterError> {
+        match choice {
+            Choice::Named(context, plugin) => self
+                .ask(context, *plugin, self.query.timeout)
+                .await?
+                .ok_or_else(|| no_cluster(self.kubeconfig, Some(context))),
+            Choice::Search { first, others } => self.run(first, others).await,
+        }
+    }
+
     async fn run(&mut self, first: &[&Context], others: &[&Context]) -> Result<Served, ClusterError> {
         for context in first {
             if let Some(served) = self.try_ask(context).await {
@@ -121,15 +144,21 @@ async fn only(api: &Api) -> Result<Option<Resource>, ClusterError> {
     Ok((position < items.len()).then(|| items.swap_remove(position)))
 }
 
-async fn describe(served: &Served, query: &Query, mut notes: Vec<String>) -> Result<Cluster, ClusterError> {
+async fn describe(
+    served: &Served,
+    query: &Query,
+    mut notes: Vec<Note>,
+    sights: &mut Sights,
+) -> Result<Cluster, Halt> {
     let Served { api, localbuild } = served;
-    let site = site(api, localbuild, &mut notes).await?;
-    let registry = site.registry(&localbuild.name)?;
+    let site = site(api, localbuild, &mut notes).await.map_err(Halt::at(Stage::Localbuild))?;
+    let registry = site.registry(&localbuild.name).map_err(Halt::at(Stage::Localbuild))?;
+    sights.localbuild = Some((localbuild.name.clone(), registry.to_string()));
     let login = match query.login {
         Login::Skip => None,
         Login::Read => {
             let candidates = secret::candidates(query.secret.as_ref(), localbuild.secret.as_ref());
-            Some(secret::read(api, candidates).await?)
+            Some(secret::read(api, candidates).await.map_err(Halt::at(Stage::Secret))?)
         }
     };
     let trust = match registry.scheme() {
@@ -151,13 +180,14 @@ async fn describe(served: &Served, query: &Query, mut notes: Vec<String>) -> Res
 }
 
 /// Clusters of v0.7.0 and older say it in Gitea's configuration, and in the status of the Localbuild.
-async fn site(api: &Api, localbuild: &Localbuild, notes: &mut Vec<String>) -> Result<Site, ClusterError> {
+async fn site(api: &Api, localbuild: &Localbuild, notes: &mut Vec<Note>) -> Result<Site, ClusterError> {
     if let Some(site) = &localbuild.site {
         return Ok(site.clone());
     }
     let configuration = SecretName::new("gitea", "my-gitea-inline-config");
     let found = api.get::<Encoded>(&Request::secret(&configuration)).await.unwrap_or_else(|error| {
-        notes.push(format!("{error}: the registry's address is taken from the Localbuild's status"));
+        let text = format!("{error}: the registry's address is taken from the Localbuild's status");
+        notes.push(Note::new(Topic::Localbuild, text));
         None
     });
     let section = found.and_then(|found| found.bytes("server"));

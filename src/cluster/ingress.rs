@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::api::Api;
 use super::request::Request;
-use super::{Routing, SecretName};
+use super::{Note, Routing, SecretName, Topic};
 
 /// What idpbuilder writes since v0.8.0: 1024 MiB.
 const DEFAULT: u64 = 1024 * 1024 * 1024;
@@ -24,7 +24,7 @@ struct Metadata {
 
 /// Largest request body that the ingress takes, in bytes; `None` for no limit. The default where it cannot
 /// be read, which `notes` then says: a server that takes less answers 413, and the push adapts.
-pub(super) async fn body_limit(api: &Api, routing: Routing, notes: &mut Vec<String>) -> Option<u64> {
+pub(super) async fn body_limit(api: &Api, routing: Routing, notes: &mut Vec<Note>) -> Option<u64> {
     let name = match routing {
         Routing::SubDomain => "my-gitea-custom",
         Routing::Path => "my-gitea-path-oci-root",
@@ -33,7 +33,8 @@ pub(super) async fn body_limit(api: &Api, routing: Routing, notes: &mut Vec<Stri
     let size = match found {
         Ok(found) => found.and_then(|found| found.metadata.annotations?.remove(ANNOTATION)),
         Err(error) => {
-            notes.push(format!("{error}: the ingress is taken to allow bodies of 1024 MiB"));
+            let text = format!("{error}: the ingress is taken to allow bodies of 1024 MiB");
+            notes.push(Note::new(Topic::BodyLimit, text));
             None
         }
     };
@@ -43,8 +44,8 @@ pub(super) async fn body_limit(api: &Api, routing: Routing, notes: &mut Vec<Stri
         Some(limit) => Some(limit),
         None => {
             let shown: String = size.chars().take(64).flat_map(char::escape_debug).collect();
-            notes
-                .push(format!("ingress gitea/{name} has the body size `{shown}`, which is read as 1024 MiB"));
+            let text = format!("ingress gitea/{name} has the body size `{shown}`, which is read as 1024 MiB");
+            notes.push(Note::new(Topic::BodyLimit, text));
             Some(DEFAULT)
         }
     }

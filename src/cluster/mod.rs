@@ -11,6 +11,7 @@ mod choose;
 mod config;
 mod endpoint;
 mod error;
+mod explored;
 mod find;
 mod ingress;
 mod kubeconfig;
@@ -21,7 +22,10 @@ mod request;
 mod rights;
 mod secret;
 
-pub use answer::{Cluster, Kubeconfig, Login, Query, Routing, SecretName, SecretNameError, Trust};
+pub use answer::{
+    Cluster, Kubeconfig, Login, Note, Query, Routing, SecretName, SecretNameError, Topic, Trust,
+};
 pub use error::ClusterError;
-pub use find::find;
+pub use explored::{Explored, Halt, Sights, Stage};
+pub use find::{explore, find};
 pub use rights::{Need, RIGHTS, Right, least_role};

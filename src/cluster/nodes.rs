@@ -4,6 +4,7 @@ use crate::oci::Platform;
 
 use super::api::Api;
 use super::request::Request;
+use super::{Note, Topic};
 
 #[derive(Deserialize)]
 struct NodeList {
@@ -30,11 +31,12 @@ struct NodeFacts {
 }
 
 /// The platforms of the nodes, without repeats. Empty where they cannot be listed, which `notes` then says.
-pub(super) async fn platforms(api: &Api, notes: &mut Vec<String>) -> Vec<Platform> {
+pub(super) async fn platforms(api: &Api, notes: &mut Vec<Note>) -> Vec<Platform> {
     match api.get::<NodeList>(&Request::nodes()).await {
         Ok(list) => list.map(distinct).unwrap_or_default(),
         Err(error) => {
-            notes.push(format!("{error}: whether an image fits the nodes is not checked"));
+            let text = format!("{error}: whether an image fits the nodes is not checked");
+            notes.push(Note::new(Topic::Nodes, text));
             Vec::new()
         }
     }

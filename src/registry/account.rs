@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use super::exchange::{basic, bearer};
 use super::login::GITEA;
+use super::probe::Entry;
 use super::realm::Realm;
 use super::token::Token;
 use crate::port::{Credential, Identity, Origin, RegistryError, Secret};
@@ -96,6 +97,15 @@ impl Account {
     pub(super) fn needs_token(&self, key: &[String]) -> bool {
         let ends = |held: &Held| held.renew_at.is_some_and(|at| at <= Instant::now());
         self.tokens.get(key).is_none_or(ends)
+    }
+
+    /// By what it is let in, when it is.
+    pub(super) fn entry(&self) -> Entry {
+        match (&self.credential, self.on_second) {
+            (None, _) => Entry::Nobody,
+            (Some(_), false) => Entry::First,
+            (Some(_), true) => Entry::Second,
+        }
     }
 
     pub(super) fn take_second(&mut self) -> bool {

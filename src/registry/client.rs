@@ -163,6 +163,11 @@ impl RegistryClient {
         self.tls.fingerprint()
     }
 
+    /// The certificate that the registry showed last, in DER.
+    pub(super) fn shown(&self) -> Option<Vec<u8>> {
+        self.tls.shown().map(|certificate| certificate.to_vec())
+    }
+
     /// One attempt, logging in where the registry asks for it.
     pub(super) async fn attempt(
         &self,

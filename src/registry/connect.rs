@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
+use super::certificate::bare;
 use super::proxy::{Proxies, tunnel};
 use super::resolve::Resolver;
 use super::tls::{Tls, is_ca_as_end_entity};
@@ -52,12 +53,35 @@ impl Peer {
     }
 }
 
+/// How far a connection came.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    /// The proxy in between: then it is the one whose name is looked up, and that is connected to.
+    pub(super) proxy: Option<Origin>,
+    /// In the order in which they are tried; none before they are known.
+    pub(super) addresses: Vec<SocketAddr>,
+    /// The one that took the connection.
+    pub(super) connected: Option<SocketAddr>,
+}
+
 impl Dialer {
     pub(super) async fn dial(&self, origin: &Origin) -> Result<(Box<dyn Stream>, Arc<Line>), NetworkFault> {
+        self.go(origin, &mut Way::default()).await
+    }
+
+    /// As `dial`; `way` is there also where it leads nowhere.
+    pub(super) async fn go(
+        &self,
+        origin: &Origin,
+        way: &mut Way,
+    ) -> Result<(Box<dyn Stream>, Arc<Line>), NetworkFault> {
         let proxy = self.proxies.for_origin(origin)?;
         let hop = proxy.as_ref().map_or(origin, |proxy| &proxy.origin);
-        let socket = self.socket(hop).await?;
-        self.peer.is(socket.peer_addr().ok().filter(|_| proxy.is_none()));
+        way.proxy = proxy.as_ref().map(|proxy| proxy.origin.clone());
+        way.addresses = self.resolver.addresses(hop).await?;
+        let socket = self.socket(&way.addresses).await?;
+        way.connected = socket.peer_addr().ok();
+        self.peer.is(way.connected.filter(|_| proxy.is_none()));
         let (mut wire, line) = Wire::new(socket);
         if let Some(proxy) = proxy {
             tunnel(&mut wire, &proxy, origin).await?;
@@ -68,9 +92,8 @@ impl Dialer {
         }
     }
 
-    async fn socket(&self, hop: &Origin) -> Result<TcpStream, NetworkFault> {
-        let addresses = self.resolver.addresses(hop).await?;
-        let socket = connected(&addresses).await?;
+    async fn socket(&self, addresses: &[SocketAddr]) -> Result<TcpStream, NetworkFault> {
+        let socket = connected(addresses).await?;
         socket.set_nodelay(true).ok();
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(self.unacknowledged)).ok();
@@ -126,10 +149,9 @@ fn validity(error: &CertificateError) -> String {
     }
 }
 
-/// Each name is presented as `DnsName("name")`.
 fn names(error: &CertificateError) -> String {
     let CertificateError::NotValidForNameContext { presented, .. } = error else { return error.to_string() };
-    let names: Vec<&str> = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
+    let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
     format!("it is for {}", names.join(", "))
 }
 

@@ -47,6 +47,11 @@ impl Courier {
         }
     }
 
+    /// What opens connections to the registry itself.
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.own_dialer
+    }
+
     /// Where the last connection to the registry itself led.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.own_dialer.peer.address()

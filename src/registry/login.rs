@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::challenge::{self, Challenge};
 use super::courier::Courier;
 use super::exchange::request_token;
+use super::probe::Entry;
 use super::realm::Gate;
 use super::request::Scope;
 use super::token::{Holder, Token};
@@ -74,6 +75,16 @@ impl Login {
     /// Whether a challenge was Gitea's.
     pub(super) fn is_gitea(&self) -> bool {
         self.is_gitea.load(Ordering::Relaxed)
+    }
+
+    /// By what requests of this scope were let in.
+    pub(super) async fn entry(&self, scope: &Scope) -> Entry {
+        let state = self.state.lock().await;
+        let account = state.sources.get(scope.repository()).and_then(|source| state.accounts.get(source));
+        match account {
+            None => Entry::Open,
+            Some(account) => account.entry(),
+        }
     }
 
     /// What a request of this scope carries now. A token that is about to end is renewed first.

@@ -76,6 +76,11 @@ pub(super) fn blob_path(repository: &Repository, digest: &Digest) -> String {
     format!("/v2/{repository}/blobs/{digest}")
 }
 
+/// Opens an upload session for whatever comes.
+pub(super) fn uploads_path(repository: &Repository) -> String {
+    format!("/v2/{repository}/blobs/uploads/")
+}
+
 /// `digest` is given when the blob is in the same request.
 pub(super) fn open_path(
     repository: &Repository,
@@ -95,7 +100,7 @@ pub(super) fn open_path(
     }
     query.extend(digest.map(|_| format!("digest={value}")));
     let separator = if query.is_empty() { "" } else { "?" };
-    format!("/v2/{repository}/blobs/uploads/{separator}{}", query.join("&"))
+    format!("{}{separator}{}", uploads_path(repository), query.join("&"))
 }
 
 /// Headers of a body of bytes. `range` is where they belong: bare, without a unit (distribution-spec

@@ -31,12 +31,14 @@ pub enum TrustError {
     Setup { reason: String },
 }
 
-/// A client's TLS, and the SHA-256 fingerprint of the last certificate that a server showed.
+/// A client's TLS, and the last certificate that a server showed.
 #[derive(Debug, Clone)]
 pub(super) struct Tls {
     pub(super) config: Arc<ClientConfig>,
-    shown: Arc<Mutex<Option<String>>>,
+    shown: Shown,
 }
+
+type Shown = Arc<Mutex<Option<CertificateDer<'static>>>>;
 
 impl Tls {
     pub(super) fn new(trust: &Trust) -> Result<Self, TrustError> {
@@ -66,6 +68,11 @@ impl Tls {
 
     /// `AB:CD:...` of the leaf that the server showed last.
     pub(super) fn fingerprint(&self) -> Option<String> {
+        self.shown().as_ref().map(fingerprint)
+    }
+
+    /// The leaf that the server showed last.
+    pub(super) fn shown(&self) -> Option<CertificateDer<'static>> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -113,7 +120,7 @@ enum Check {
 struct Verifier {
     check: Check,
     provider: Arc<CryptoProvider>,
-    shown: Arc<Mutex<Option<String>>>,
+    shown: Shown,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -125,7 +132,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(fingerprint(end_entity));
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(end_entity.clone().into_owned());
         let (webpki, anchors) = match &self.check {
             Check::Nothing => return Ok(ServerCertVerified::assertion()),
             Check::Anchored { webpki: None, .. } => return Err(CertificateError::UnknownIssuer.into()),
@@ -174,7 +181,8 @@ pub(super) fn is_ca_as_end_entity(error: &rustls::Error) -> bool {
     matches!(inner.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+/// SHA-256, as `AB:CD:...`.
+pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     let digest = sha256(certificate).digest().to_ascii_uppercase();
     let pairs: Vec<String> =
         digest.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()).collect();

@@ -81,7 +81,7 @@ fn is_named(reach: &Reach) -> bool {
 
 fn say(cluster: &Cluster, events: &Events) {
     for note in &cluster.notes {
-        events.note(note.clone());
+        events.note(note.text.clone());
     }
 }
 

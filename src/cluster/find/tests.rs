@@ -50,7 +50,7 @@ async fn a_cluster_is_found_without_a_flag() {
     assert_eq!(cluster.owner.as_deref(), Some("giteaAdmin"));
     assert_eq!(cluster.body_limit, Some(512 << 20));
     assert_eq!(cluster.nodes[0].architecture().to_string(), "arm64");
-    assert_eq!(cluster.notes, Vec::<String>::new());
+    assert_eq!(cluster.notes, []);
     let credential = cluster.credential(&registry, None).await.unwrap().unwrap();
     let password =
         |text: &str| Identity::Password { username: "giteaAdmin".into(), password: Secret::new(text.into()) };
@@ -151,7 +151,7 @@ async fn the_certificate_is_looked_for_where_copies_of_it_are() {
     }
     let cluster = found_with(answers.secret(CERTIFICATE, &[("ca.crt", "garbage")])).await.unwrap();
     assert_eq!(cluster.trust, Trust::System);
-    assert!(cluster.notes[0].contains("no certificate in it"), "{:?}", cluster.notes);
+    assert!(cluster.notes[0].text.contains("no certificate in it"), "{:?}", cluster.notes);
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn a_dead_context_is_passed_over_and_noted() {
     let file = File::new("kind-dead").context("kind-dead", &dead.server).of("kind-localdev", &api);
     let cluster = find(&Query { timeout: Duration::from_secs(1), ..query(&file) }).await.unwrap();
     assert_eq!(cluster.context, "kind-localdev");
-    assert!(cluster.notes[0].contains("\"kind-dead\" does not answer"), "{:?}", cluster.notes);
+    assert!(cluster.notes[0].text.contains("\"kind-dead\" does not answer"), "{:?}", cluster.notes);
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn a_context_elsewhere_is_never_contacted_unasked() {
     let file = File::new("prod").context("prod", "https://k8s.example").of("mine", &api);
     let cluster = find(&query(&file)).await.unwrap();
     assert_eq!(cluster.context, "mine");
-    assert!(!cluster.notes.iter().any(|note| note.contains("prod")), "{:?}", cluster.notes);
+    assert!(!cluster.notes.iter().any(|note| note.text.contains("prod")), "{:?}", cluster.notes);
 }
 
 #[tokio::test]
@@ -299,4 +299,50 @@ async fn a_plugin_is_run_only_for_a_context_that_was_named() {
     assert!(!ran.exists() && api.seen().is_empty());
     find(&Query { context: Some("kind-localdev".into()), ..query(&file) }).await.unwrap();
     assert!(api.seen()[0].contains("authorization: bearer of-the-plugin"));
+}
+
+#[tokio::test]
+async fn the_way_to_the_cluster_ends_where_something_is_missing() {
+    let item = |port: &str| {
+        let mut customization = customization();
+        customization["port"] = json!(port);
+        Answers::cluster(&customization)
+    };
+    let whole = Answers::cluster(&customization());
+    for (answers, expected) in [
+        (Answers::default().refusal(LOCALBUILDS, 401, "Unauthorized"), Stage::Api),
+        (Answers::default().refusal(LOCALBUILDS, 500, "no leader"), Stage::Api),
+        (Answers::default().refusal(LOCALBUILDS, 403, DENIED), Stage::Localbuild),
+        (Answers::default(), Stage::Localbuild),
+        (item("x"), Stage::Localbuild),
+        (whole.clone().without(CREDENTIAL), Stage::Secret),
+        (whole.clone().refusal(CREDENTIAL, 403, DENIED), Stage::Secret),
+        (whole.clone().refusal(CREDENTIAL, 500, "no leader"), Stage::Secret),
+    ] {
+        let api = Fake::start(answers).await;
+        let file = File::new("kind-localdev").of("kind-localdev", &api);
+        let Explored { sights, outcome } = explore(&query(&file)).await;
+        assert_eq!(outcome.unwrap_err().at, expected);
+        assert_eq!(sights.kubeconfig.map(|(_, contexts)| contexts), Some(1));
+        assert_eq!(sights.contexts, ["kind-localdev"]);
+        assert_eq!(sights.localbuild.is_some(), expected == Stage::Secret);
+    }
+    let file = File::new("x");
+    let unknown = Query { context: Some("x".into()), ..query(&file) };
+    assert_eq!(explore(&unknown).await.outcome.unwrap_err().at, Stage::Context);
+    let nowhere = Kubeconfig { given: Some("/no/such/kubeconfig".into()), ..Kubeconfig::default() };
+    let nowhere = Query { kubeconfig: nowhere, ..unknown };
+    let Explored { sights, outcome } = explore(&nowhere).await;
+    assert_eq!((outcome.unwrap_err().at, sights), (Stage::Kubeconfig, Sights::default()));
+}
+
+#[tokio::test]
+async fn what_is_seen_on_the_way_to_the_cluster_is_told() {
+    let api = Fake::start(Answers::cluster(&customization())).await;
+    let file = File::new("kind-localdev").of("kind-localdev", &api);
+    let Explored { sights, outcome } = explore(&query(&file)).await;
+    assert_eq!(outcome.unwrap().name, "localdev");
+    assert_eq!(sights.server.as_deref(), Some(api.server.as_str()));
+    let registry = "https://gitea.cnoe.localtest.me:8443";
+    assert_eq!(sights.localbuild, Some(("localdev".to_owned(), registry.to_owned())));
 }
