@@ -5,12 +5,14 @@ use std::ffi::{OsStr, OsString};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(super) use clap_complete::Shell;
 
+mod doctor;
 mod place;
 mod run;
 mod verify;
 mod view;
 mod watch;
 
+pub(super) use doctor::DoctorArgs;
 pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, ReachArgs, TlsArgs};
 pub(super) use run::{ContentArgs, ModeArgs, NameArgs, RequestArgs, SearchArgs, TransferArgs};
 pub(super) use verify::VerifyArgs;
@@ -74,6 +76,8 @@ pub(super) enum Command {
     Verify(Box<VerifyArgs>),
     /// Push again whenever the source changes, until Ctrl-C
     Watch(Box<WatchArgs>),
+    /// Try all that a push needs, one after another, and say what mends what is broken; changes nothing
+    Doctor(Box<DoctorArgs>),
     /// Print a script by which a shell completes words
     #[command(after_help = COMPLETION_HELP)]
     Completion(CompletionArgs),

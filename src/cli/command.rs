@@ -1,6 +1,7 @@
 //! The commands. Each is told how the program was called, and gives an exit code.
 
 mod completion;
+mod doctor;
 mod list;
 mod metadata;
 mod push;
@@ -10,6 +11,7 @@ mod version;
 mod watch;
 
 pub(super) use completion::completion;
+pub(super) use doctor::doctor;
 pub(super) use list::list;
 pub(super) use metadata::metadata;
 pub(super) use push::push;

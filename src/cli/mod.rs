@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 mod args;
 mod called;
+mod checkup;
 mod command;
 mod environment;
 mod facts;
@@ -69,6 +70,7 @@ fn begin(
         Command::List(args) => command::list(*args, &start),
         Command::Verify(args) => command::verify(*args, &start),
         Command::Watch(args) => command::watch(*args, &start),
+        Command::Doctor(args) => command::doctor(*args, &start),
         Command::Completion(args) => command::completion(args, &start),
         Command::Version(args) => command::version(args, &start),
         Command::PluginMetadata => command::metadata(),

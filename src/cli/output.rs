@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use super::failure::LocalError;
 
+mod doctor;
 mod document;
 mod json;
 mod list;
 mod table;
 mod verify;
 
+pub(super) use doctor::{checkup_table, doctor_report};
 pub(super) use document::document;
 pub(super) use json::{Ending, Place, Problem, Summary, push_lines, push_report};
 pub(super) use list::{Listed, image_list, list_names, list_table};

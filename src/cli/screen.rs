@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 mod bar;
+mod checkup;
 mod ink;
 mod json;
 mod paper;
@@ -16,10 +17,11 @@ mod text;
 mod transfer;
 mod verified;
 
+pub(super) use checkup::{check, conclusion};
 pub(super) use ink::Ink;
-pub(super) use paper::{LogWriter, Paper, terminal};
+pub(super) use paper::{LogWriter, Paper, terminal, width_of_stdout};
 pub(super) use summary::{Counts, layers, pinned, pinned_as, plan, summary};
-pub(super) use text::{duration, escaped, short, size};
+pub(super) use text::{date, duration, escaped, short, size, wrapped};
 pub(super) use verified::verified;
 
 use super::facts::Facts;

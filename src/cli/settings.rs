@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use globset::Glob;
 
+mod doctor;
 mod login;
 mod place;
 mod reach;
@@ -12,6 +13,7 @@ mod verify;
 mod view;
 mod watch;
 
+pub(super) use doctor::DoctorSettings;
 pub(super) use login::{Given, GivenKind, Login};
 pub(super) use place::{GivenRegistry, Place, Tls};
 pub(super) use reach::{Reach, Requests, requests};

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod examine;
 mod login;
 mod place;
 mod reach;
@@ -13,7 +14,7 @@ mod trust;
 use super::environment::Environment;
 use super::facts::Facts;
 use super::failure::{Fault, LocalError};
-use super::settings::{Cache, ListSettings, Place, Settings, VerifySettings};
+use super::settings::{Cache, ListSettings, Names, Place, Settings, VerifySettings};
 use super::value::CompressionChoice;
 use crate::cache::{CacheFolder, NoCache, SessionFolder};
 use crate::content::SpoolDir;
@@ -25,6 +26,7 @@ use crate::port::{PackIndex, SessionJournal, Source, Watched};
 use crate::registry::{Dialect, RegistryClient};
 use crate::source::{self, EngineKind, Places, Spec};
 use crate::verify::{Check, HeldReference};
+pub(super) use examine::{Examined, examine};
 use place::Target;
 pub(super) use reach::{Around, Reached, Unconnected, reach};
 use sources::Told;
@@ -99,8 +101,12 @@ fn connected(
 }
 
 fn joined(settings: &Settings, reached: &Reached, around: Around<'_>) -> Result<(Job, World, Places), Fault> {
-    let Reached { client, target, .. } = reached;
-    let job = job(settings, target, naming(settings, reached)?);
+    let Reached { client, target, login, dialect, .. } = reached;
+    let names = settings.names.clone();
+    // References of the registry have their owner in them.
+    let unnamed = settings.search.sources.is_empty();
+    let owner = if unnamed { Owner::Unknown } else { owner(&names, target, login, *dialect)? };
+    let job = job(settings, target, naming(names, owner, target, *dialect));
     let spools = spools(settings.transfer.tmp_dir.as_ref(), around.environment);
     let index = index(settings.transfer.cache, around.environment);
     let told = Told {
@@ -121,28 +127,33 @@ fn joined(settings: &Settings, reached: &Reached, around: Around<'_>) -> Result<
     Ok((job, world, places))
 }
 
-fn naming(settings: &Settings, reached: &Reached) -> Result<Naming, Fault> {
-    let Reached { target, login, dialect, .. } = reached;
-    let names = settings.names.clone();
-    let owner = match names.owner.or_else(|| target.path.clone()) {
-        Some(owner) => Owner::Named(owner),
-        // Nothing is to be named.
-        None if settings.search.sources.is_empty() => Owner::Unknown,
+/// What images go below where nothing else is said.
+fn owner(
+    names: &Names,
+    target: &Target,
+    login: &login::Found,
+    dialect: Dialect,
+) -> Result<Owner, LocalError> {
+    match names.owner.clone().or_else(|| target.path.clone()) {
+        Some(owner) => Ok(Owner::Named(owner)),
         // Gitea and Docker Hub have no repositories without an owner.
-        None if *dialect == Dialect::Gitea || target.origin.is_docker_hub() => {
+        None if dialect == Dialect::Gitea || target.origin.is_docker_hub() => {
             let user = login.username.clone().or_else(|| target.owner());
-            Owner::User(user.ok_or(LocalError::NoOwner)?)
+            user.map(Owner::User).ok_or(LocalError::NoOwner)
         }
-        None => Owner::None,
-    };
-    Ok(Naming {
+        None => Ok(Owner::None),
+    }
+}
+
+fn naming(names: Names, owner: Owner, target: &Target, dialect: Dialect) -> Naming {
+    Naming {
         registry: RegistryHost(target.origin.in_references()),
         owner,
         path: names.path,
-        rules: if *dialect == Dialect::Gitea { NameRules::Gitea } else { NameRules::Oci },
+        rules: if dialect == Dialect::Gitea { NameRules::Gitea } else { NameRules::Oci },
         rename: names.rename,
         tags: names.tags,
-    })
+    }
 }
 
 fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {

@@ -28,8 +28,22 @@ impl SpoolDir {
     /// Bytes that this user can still write there; `None` where the system does not say.
     #[must_use]
     pub fn free(&self) -> Option<u64> {
-        // The folder is made with its first file.
-        self.0.ancestors().find(|folder| folder.is_dir()).and_then(free)
+        self.there().and_then(free)
+    }
+
+    /// Whether a file can be made there. Leaves none behind.
+    ///
+    /// # Errors
+    /// `Spool` when it cannot.
+    pub fn try_out(&self) -> Result<(), ContentError> {
+        let folder = self.there().unwrap_or(&self.0);
+        let made = tempfile::tempfile_in(folder).map(drop);
+        made.map_err(|source| ContentError::Spool { dir: self.0.clone(), source })
+    }
+
+    /// The folder, or the one that it will be made in with its first file.
+    fn there(&self) -> Option<&Path> {
+        self.0.ancestors().find(|folder| folder.is_dir())
     }
 
     /// Whether `needed` bytes can be written here. Where that cannot be told, writing them will. Blocks the

@@ -141,6 +141,14 @@ impl Naming {
         }
     }
 
+    /// The repository of an image with this plain name.
+    ///
+    /// # Errors
+    /// When the registry or the owner has none of that name.
+    pub fn repository_of(&self, name: &str) -> Result<Repository, TargetError> {
+        self.repository(&Parts { path: name.to_owned(), ..Parts::default() }, &mut Vec::new())
+    }
+
     fn targets_of(
         &self,
         suggested: &Suggested,

@@ -4,6 +4,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage};
 
 use super::tls::fingerprint;
+use crate::port::NetworkFault;
 
 /// Names beyond these are not shown.
 const MOST_NAMES: usize = 64;
@@ -37,13 +38,35 @@ impl Certificate {
         Some(Self { not_before, not_after, names, fingerprint, der })
     }
 
-    /// Whether it is for this host.
+    /// Why a handshake with this host would end at this time, if by nothing else: its dates or its names.
     #[must_use]
-    pub fn is_for(&self, host: &str) -> bool {
+    pub fn fault(&self, host: &str, now: SystemTime) -> Option<NetworkFault> {
+        if now > self.not_after {
+            return Some(NetworkFault::Expired { reason: valid_until(self.not_after) });
+        }
+        if now < self.not_before {
+            return Some(NetworkFault::Expired { reason: valid_from(self.not_before) });
+        }
+        (!self.is_for(host)).then(|| NetworkFault::WrongName { reason: is_for(&self.names) })
+    }
+
+    fn is_for(&self, host: &str) -> bool {
         let Ok(name) = ServerName::try_from(host) else { return false };
         EndEntityCert::try_from(&self.der)
             .is_ok_and(|read| read.verify_is_valid_for_subject_name(&name).is_ok())
     }
+}
+
+pub(super) fn valid_until(not_after: SystemTime) -> String {
+    format!("it was valid until {}", httpdate::fmt_http_date(not_after))
+}
+
+pub(super) fn valid_from(not_before: SystemTime) -> String {
+    format!("it is valid from {}", httpdate::fmt_http_date(not_before))
+}
+
+pub(super) fn is_for(names: &[String]) -> String {
+    format!("it is for {}", names.join(", "))
 }
 
 fn judged(certificate: &EndEntityCert<'_>, at: Duration) -> Option<Error> {
@@ -103,6 +126,23 @@ mod tests {
         for host in ["localtest.me", "a.b.cnoe.localtest.me", "127.0.0.2", "", "a b"] {
             assert!(!read.is_for(host), "{host}");
         }
+    }
+
+    #[test]
+    fn what_a_handshake_would_end_by_is_known_before() {
+        let read = Certificate::read(&der(&["cnoe.localtest.me"])).unwrap();
+        let on = |text: &str| httpdate::parse_http_date(text).unwrap();
+        let (before, within) = (on("Wed, 01 Jan 2020 00:00:00 GMT"), on("Wed, 01 Jul 2020 00:00:00 GMT"));
+        let after = on("Fri, 05 Mar 2021 00:00:00 GMT");
+        let fault = |host, now| read.fault(host, now).map(|fault| fault.to_string()).unwrap_or_default();
+        assert_eq!(fault("cnoe.localtest.me", within), "");
+        assert!(
+            fault("cnoe.localtest.me", after).ends_with("it was valid until Thu, 04 Mar 2021 00:00:00 GMT")
+        );
+        assert!(
+            fault("cnoe.localtest.me", before).ends_with("it is valid from Thu, 02 Jan 2020 00:00:00 GMT")
+        );
+        assert!(fault("other.example", within).ends_with("it is for cnoe.localtest.me"));
     }
 
     #[test]

@@ -131,16 +131,21 @@ impl RegistryClient {
             let call = request::ping();
             let answer =
                 self.courier.patiently(&self.courier.origin, &call, "the registry", &self.cancel).await?;
-            let is_gitea = answer
-                .headers
-                .get_all(header::WWW_AUTHENTICATE)
-                .iter()
-                .filter_map(|value| value.to_str().ok())
-                .flat_map(super::challenge::parse)
-                .any(|challenge| challenge.parameter("service") == Some(super::login::GITEA));
-            self.dialect.get_or_init(|| if is_gitea { Dialect::Gitea } else { Dialect::Spec });
+            self.learn(&answer);
         }
         Ok(self.dialect())
+    }
+
+    /// What the registry is, from its answer to `GET /v2/`.
+    pub(super) fn learn(&self, answer: &Answer) {
+        let is_gitea = answer
+            .headers
+            .get_all(header::WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(super::challenge::parse)
+            .any(|challenge| challenge.parameter("service") == Some(super::login::GITEA));
+        self.dialect.get_or_init(|| if is_gitea { Dialect::Gitea } else { Dialect::Spec });
     }
 
     /// As far as it is known: every upload follows a request that was challenged.

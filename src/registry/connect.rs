@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::certificate::bare;
+use super::certificate::{bare, is_for, valid_from, valid_until};
 use super::proxy::{Proxies, tunnel};
 use super::resolve::Resolver;
 use super::tls::{Tls, is_ca_as_end_entity};
@@ -137,22 +137,18 @@ impl Dialer {
 }
 
 fn validity(error: &CertificateError) -> String {
-    let date = |time: &UnixTime| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs()));
+    let date = |time: &UnixTime| UNIX_EPOCH + Duration::from_secs(time.as_secs());
     match error {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            format!("it was valid until {}", date(not_after))
-        }
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            format!("it is valid from {}", date(not_before))
-        }
+        CertificateError::ExpiredContext { not_after, .. } => valid_until(date(not_after)),
+        CertificateError::NotValidYetContext { not_before, .. } => valid_from(date(not_before)),
         error => error.to_string(),
     }
 }
 
 fn names(error: &CertificateError) -> String {
     let CertificateError::NotValidForNameContext { presented, .. } = error else { return error.to_string() };
-    let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
-    format!("it is for {}", names.join(", "))
+    let names: Vec<String> = presented.iter().map(|name| bare(name).to_owned()).collect();
+    is_for(&names)
 }
 
 fn distrust(error: &TlsError) -> String {

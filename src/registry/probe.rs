@@ -9,14 +9,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
-use super::client::{RegistryClient, faults, refused};
+use super::client::{Dialect, RegistryClient, faults, refused};
 use super::connect::Way;
 use super::courier::{Setback, error};
 use super::location::Session;
 use super::request::{self, Scope, call, uploads_path};
 use super::transport::Fault;
 use crate::oci::Repository;
-use crate::port::{NetworkFault, RegistryError};
+use crate::port::{NetworkFault, Refusal, RegistryError};
 
 /// How long the end of a session is waited for: the registry ends it by itself one day.
 const CANCELLING: Duration = Duration::from_secs(10);
@@ -40,6 +40,7 @@ pub struct Knock {
 pub struct Ping {
     /// 200 or 401.
     pub status: u16,
+    pub dialect: Dialect,
     /// The `Date` of its answer, in whole seconds.
     pub date: Option<SystemTime>,
 }
@@ -92,8 +93,10 @@ impl RegistryClient {
         let status = answer.status.as_u16();
         match status {
             200 | 401 => {
+                self.learn(&answer);
                 let date = answer.header(&header::DATE);
-                Ok(Ping { status, date: date.and_then(|date| httpdate::parse_http_date(date).ok()) })
+                let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+                Ok(Ping { status, dialect: self.dialect(), date })
             }
             404 | 405 => {
                 let reason = format!("`/v2/` is answered with {status}, and no registry does that");
@@ -128,8 +131,18 @@ impl RegistryClient {
         let (path, scope) = (uploads_path(repository), Scope::of(repository));
         let sent = faults(self.attempt(&call(Method::POST, &path), &scope, &self.cancel).await)?;
         let answer = self.settled(sent, repository.as_str())?;
-        if answer.status.as_u16() != 202 {
-            return Err(refused(&answer, repository.as_str()));
+        match answer.status.as_u16() {
+            202 => {}
+            // As an upload takes it, whatever the answer says.
+            404 => {
+                return Err(RegistryError::Refused {
+                    refusal: Refusal::OwnerUnknown,
+                    status: 404,
+                    subject: repository.to_string(),
+                    message: answer.said(),
+                });
+            }
+            _ => return Err(refused(&answer, repository.as_str())),
         }
         let location = answer.header(&header::LOCATION).unwrap_or_default();
         let origin = &self.courier.origin;

@@ -43,7 +43,7 @@ impl Scene<'_> {
     }
 
     /// A path as the user writes it.
-    pub(super) fn path(&self, path: &Path) -> String {
+    pub(in crate::cli) fn path(&self, path: &Path) -> String {
         let below = self.home.and_then(|home| path.strip_prefix(home).ok());
         match below {
             Some(below) => format!("~/{}", below.display()),

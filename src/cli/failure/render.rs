@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use super::{Failure, Step};
-use crate::cli::screen::{Ink, escaped};
+use crate::cli::screen::{Ink, escaped, wrapped};
 
 /// Bytes of one line that a server or a file may fill.
 const LINE: usize = 1024;
@@ -19,14 +19,32 @@ impl Failure {
         if let Some(suggestion) = &self.suggestion {
             let _ = write!(text, "\n  did you mean: {}", clean(suggestion));
         }
-        if !self.steps.is_empty() {
-            let _ = write!(text, "\n{}", ink.strong("To fix this:"));
-        }
-        let width = self.steps.iter().filter_map(purpose_width).max().unwrap_or(0);
-        for (number, step) in (1..).zip(&self.steps) {
-            let _ = write!(text, "\n  {number}. {}", rendered(step, width));
+        for line in self.remedy(ink, usize::MAX) {
+            let _ = write!(text, "\n{line}");
         }
         text
+    }
+
+    /// What to do, in lines of `width` characters where that is possible: what is to be copied is never
+    /// broken.
+    pub(in crate::cli) fn remedy(&self, ink: Ink, width: usize) -> Vec<String> {
+        if self.steps.is_empty() {
+            return Vec::new();
+        }
+        let purpose = self.steps.iter().filter_map(purpose_width).max().unwrap_or(0);
+        // The number before, the colon and two spaces behind the longest purpose.
+        let command = self.steps.iter().filter_map(command_width).max().unwrap_or(0);
+        let layout =
+            if purpose + command + 8 > width { Layout::Below { width } } else { Layout::Beside { purpose } };
+        let mut lines = vec![ink.strong("To fix this:")];
+        for (number, step) in (1..).zip(&self.steps) {
+            let step = rendered(step, layout).into_iter().enumerate();
+            lines.extend(step.map(|(line, text)| match line {
+                0 => format!("  {number}. {text}"),
+                _ => format!("     {text}"),
+            }));
+        }
+        lines
     }
 
     /// The error and the first thing to do about it, for one of many.
@@ -46,6 +64,15 @@ impl Failure {
     }
 }
 
+/// Where the commands of steps stand.
+#[derive(Clone, Copy)]
+enum Layout {
+    /// Behind their purposes, in a column.
+    Beside { purpose: usize },
+    /// Each on a line of its own, since lines would be too long.
+    Below { width: usize },
+}
+
 fn purpose_width(step: &Step) -> Option<usize> {
     match step {
         Step::Run { purpose, .. } => Some(purpose.chars().count()),
@@ -53,16 +80,33 @@ fn purpose_width(step: &Step) -> Option<usize> {
     }
 }
 
-fn rendered(step: &Step, width: usize) -> String {
+fn command_width(step: &Step) -> Option<usize> {
     match step {
-        Step::Say(text) => clean(text),
-        // The colon and two spaces stand behind the longest purpose.
-        Step::Run { purpose, command } => {
-            format!("{:<1$}{2}", format!("{}:", clean(purpose)), width + 3, clean(command))
+        Step::Run { command, .. } => Some(command.chars().count()),
+        Step::Say(_) | Step::Copy { .. } => None,
+    }
+}
+
+fn rendered(step: &Step, layout: Layout) -> Vec<String> {
+    let prose = |text: &str| match layout {
+        Layout::Beside { .. } => vec![clean(text)],
+        Layout::Below { width } => wrapped(&clean(text), width.saturating_sub(5)),
+    };
+    match (step, layout) {
+        (Step::Say(text), _) => prose(text),
+        (Step::Run { purpose, command }, Layout::Beside { purpose: width }) => {
+            // The colon and two spaces stand behind the longest purpose.
+            vec![format!("{:<1$}{2}", format!("{}:", clean(purpose)), width + 3, clean(command))]
         }
-        Step::Copy { purpose, lines } => {
-            let indented: Vec<String> = lines.lines().map(|line| format!("       {line}")).collect();
-            format!("{}:\n{}", clean(purpose), indented.join("\n"))
+        (Step::Run { purpose, command }, Layout::Below { .. }) => {
+            let mut lines = prose(&format!("{purpose}:"));
+            lines.push(format!("  {}", clean(command)));
+            lines
+        }
+        (Step::Copy { purpose, lines }, _) => {
+            let mut all = prose(&format!("{purpose}:"));
+            all.extend(lines.lines().map(|line| format!("  {line}")));
+            all
         }
     }
 }

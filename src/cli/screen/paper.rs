@@ -83,6 +83,11 @@ fn width_of_stderr() -> usize {
     terminal_size::terminal_size_of(io::stderr()).map_or(WIDTH, |(width, _)| usize::from(width.0))
 }
 
+/// Columns of the terminal that stdout is; `None` where it is none.
+pub(in crate::cli) fn width_of_stdout() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
 /// Writes log lines so that bars are taken away before and drawn again behind them.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct LogWriter(Option<MultiProgress>);

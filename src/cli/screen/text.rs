@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::oci::Digest;
 
@@ -100,6 +100,27 @@ pub(super) fn abbreviated(text: &str) -> String {
     escaped(&(shown + rest))
 }
 
+/// The day of a time, in UTC.
+pub(in crate::cli) fn date(time: SystemTime) -> String {
+    let day = jiff::Timestamp::try_from(time).map(|time| time.strftime("%Y-%m-%d").to_string());
+    day.unwrap_or_else(|_| "a day beyond all calendars".to_owned())
+}
+
+/// Broken between words into lines of `width` characters at most; a word that is longer has one of its own.
+pub(in crate::cli) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Cut to `width` characters; what is cut off is shown by dots.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
@@ -151,6 +172,14 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_millis(milliseconds)), text);
         }
+    }
+
+    #[test]
+    fn a_text_is_broken_between_its_words() {
+        assert_eq!(wrapped("one two  three", 8), ["one two ", "three"]);
+        assert_eq!(wrapped("a very-long-word b", 6), ["a", "very-long-word", "b"]);
+        assert_eq!(wrapped("", 6), [""]);
+        assert_eq!(wrapped("as it is", usize::MAX), ["as it is"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Found {
         matches!(self.source, AuthSource::Cluster { .. })
     }
 
-    fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self { keychain: Arc::new(Nobody), source: AuthSource::None, username: None }
     }
 }

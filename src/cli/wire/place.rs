@@ -1,5 +1,5 @@
 use crate::cli::failure::Fault;
-use crate::cli::settings::{Login, Place, Reach, Tls};
+use crate::cli::settings::{GivenRegistry, Login, Place, Reach, Tls};
 use crate::cluster::{self, Cluster, ClusterError};
 use crate::event::Events;
 use crate::port::Origin;
@@ -28,61 +28,67 @@ impl Target {
 
 /// Asks the cluster for what was not given.
 pub(super) async fn find(reach: &Reach, events: &Events) -> Result<Target, Fault> {
-    let given = match &reach.place {
-        Place::Given(given) => given,
-        Place::Cluster => {
-            let cluster = cluster::find(&reach.cluster).await?;
-            say(&cluster, events);
-            return Ok(Target {
-                origin: cluster.registry.clone(),
-                path: None,
-                named_by: format!("localbuild/{}", cluster.name),
-                asked: Some(cluster),
-            });
+    if let Some(given) = alone(reach) {
+        return Ok(there(given, None));
+    }
+    let (target, missed) = settle(reach, cluster::find(&reach.cluster).await)?;
+    for note in target.asked.iter().flat_map(|cluster| &cluster.notes) {
+        events.note(note.text.clone());
+    }
+    match missed {
+        None | Some(ClusterError::NoKubeconfig { .. } | ClusterError::NoCluster { .. }) => {}
+        Some(error) => events.note(format!("going on without the cluster: {error}")),
+    }
+    Ok(target)
+}
+
+/// The registry that needs no cluster: a login is known and a choice how it is trusted, so that there is
+/// nothing to ask.
+pub(super) fn alone(reach: &Reach) -> Option<&GivenRegistry> {
+    let login_known = matches!(reach.login, Login::Given(_) | Login::Docker | Login::Anonymous);
+    match &reach.place {
+        Place::Given(given) if login_known && reach.tls != Tls::Known => Some(given),
+        Place::Given(_) | Place::Cluster => None,
+    }
+}
+
+/// Where the run goes by what the cluster answered. One that is only wanted for what it may add is not
+/// missed; then its error comes along.
+///
+/// # Errors
+/// When the run cannot do without the cluster.
+pub(super) fn settle(
+    reach: &Reach,
+    answer: Result<Cluster, ClusterError>,
+) -> Result<(Target, Option<ClusterError>), Fault> {
+    match (&reach.place, answer) {
+        (Place::Given(given), Ok(cluster)) => Ok((there(given, Some(cluster)), None)),
+        (Place::Given(given), Err(error)) if reach.login != Login::Cluster && !is_named(reach) => {
+            Ok((there(given, None), Some(error)))
         }
-    };
-    let asked = if needs_no_cluster(reach) { None } else { ask(reach, events).await? };
+        (Place::Cluster, Ok(cluster)) => {
+            let named_by = format!("localbuild/{}", cluster.name);
+            let origin = cluster.registry.clone();
+            Ok((Target { origin, path: None, named_by, asked: Some(cluster) }, None))
+        }
+        (_, Err(error)) => Err(error.into()),
+    }
+}
+
+pub(super) fn there(given: &GivenRegistry, asked: Option<Cluster>) -> Target {
     let origin = match &asked {
         // The cluster knows better than the scheme that stands for an address without one.
         Some(cluster) if same_place(&cluster.registry, &given.origin) => cluster.registry.clone(),
         _ => given.origin.clone(),
     };
     let path = given.path.as_ref().map(ToString::to_string);
-    Ok(Target { origin, path, named_by: given.given_by.to_owned(), asked })
-}
-
-/// With a registry, a login and a choice how it is trusted, there is nothing to ask.
-fn needs_no_cluster(reach: &Reach) -> bool {
-    let login_known = matches!(reach.login, Login::Given(_) | Login::Docker | Login::Anonymous);
-    login_known && reach.tls != Tls::Known
-}
-
-/// A cluster that is only wanted for what it may add is not missed; that it does not answer is said.
-async fn ask(reach: &Reach, events: &Events) -> Result<Option<Cluster>, Fault> {
-    match cluster::find(&reach.cluster).await {
-        Ok(cluster) => {
-            say(&cluster, events);
-            Ok(Some(cluster))
-        }
-        Err(error) if reach.login == Login::Cluster || is_named(reach) => Err(error.into()),
-        Err(ClusterError::NoKubeconfig { .. } | ClusterError::NoCluster { .. }) => Ok(None),
-        Err(error) => {
-            events.note(format!("going on without the cluster: {error}"));
-            Ok(None)
-        }
-    }
+    Target { origin, path, named_by: given.given_by.to_owned(), asked }
 }
 
 /// Whether the user said which cluster is meant; then its failing is no matter of course.
 fn is_named(reach: &Reach) -> bool {
     let cluster = &reach.cluster;
     cluster.context.is_some() || cluster.kubeconfig.given.is_some() || cluster.secret.is_some()
-}
-
-fn say(cluster: &Cluster, events: &Events) {
-    for note in &cluster.notes {
-        events.note(note.text.clone());
-    }
 }
 
 fn same_place(cluster: &Origin, given: &Origin) -> bool {

@@ -11,7 +11,7 @@ use crate::cli::settings::{Reach, Tls};
 use crate::event::Events;
 use crate::port::{Origin, RegistryError, Scheme};
 use crate::registry::{
-    Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustedRealm,
+    Dialect, Options, Pinned, Policy, Proxies, Realms, Rebind, RegistryClient, TrustError, TrustedRealm,
 };
 
 /// Why there is nothing to run with, and what is known of the registry all the same.
@@ -65,7 +65,7 @@ pub(in crate::cli) async fn reach(
     let trust = trust::of(wanted, &target)?;
     let login = login::find(wanted, owner, &target, around).await?;
     let facts = facts(&target, trust.facts, &login);
-    let client = match RegistryClient::new(options(wanted, &target, &trust, (&login, around))) {
+    let client = match client(wanted, &target, &trust, (&login, around)) {
         Ok(client) => Arc::new(client),
         Err(error) => return Err(Unconnected { fault: error.into(), facts: Some(facts) }),
     };
@@ -76,6 +76,17 @@ pub(in crate::cli) async fn reach(
             Err(Unconnected { fault: error.into(), facts: Some(facts) })
         }
     }
+}
+
+/// # Errors
+/// When a certificate that is to be trusted cannot be.
+pub(super) fn client(
+    wanted: &Reach,
+    target: &Target,
+    trust: &trust::Chosen,
+    login: (&login::Found, Around<'_>),
+) -> Result<RegistryClient, TrustError> {
+    RegistryClient::new(options(wanted, target, trust, login))
 }
 
 /// The cluster's registry is a Gitea; others are asked.
@@ -96,7 +107,7 @@ async fn dialect(
     }
 }
 
-fn facts(target: &Target, tls: TlsFacts, login: &login::Found) -> Facts {
+pub(super) fn facts(target: &Target, tls: TlsFacts, login: &login::Found) -> Facts {
     Facts {
         cluster: target
             .asked

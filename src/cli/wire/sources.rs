@@ -36,15 +36,7 @@ pub(super) fn places(search: &Search, environment: &Environment, told: Told<'_>)
         spools: told.spools,
         index: told.index,
         stdin: if search.sources.contains(&Spec::Stdin) { standard_input() } else { None },
-        sockets: EngineSockets {
-            docker_host: environment.docker_host.clone(),
-            docker_context: environment.docker_context.clone(),
-            docker_config: environment.docker_config.clone(),
-            docker_certificates: environment.docker_certificates.clone(),
-            container_host: environment.container_host.clone(),
-            runtime_dir: environment.runtime_dir.clone(),
-            home: environment.home.clone(),
-        },
+        sockets: sockets(environment),
         search: SearchRules {
             include: globs(&search.include)?,
             exclude: globs(&search.exclude)?,
@@ -61,6 +53,19 @@ pub(super) fn places(search: &Search, environment: &Environment, told: Told<'_>)
         preferred: told.nodes.to_vec(),
         registry: told.registry,
     })
+}
+
+/// Where engines may listen.
+pub(super) fn sockets(environment: &Environment) -> EngineSockets {
+    EngineSockets {
+        docker_host: environment.docker_host.clone(),
+        docker_context: environment.docker_context.clone(),
+        docker_config: environment.docker_config.clone(),
+        docker_certificates: environment.docker_certificates.clone(),
+        container_host: environment.container_host.clone(),
+        runtime_dir: environment.runtime_dir.clone(),
+        home: environment.home.clone(),
+    }
 }
 
 /// The handle itself, since `std::io::Stdin` keeps some of the bytes for itself.

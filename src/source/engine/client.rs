@@ -12,7 +12,7 @@ use super::address::Address;
 use super::request::{RequestError, document, get};
 use super::sockets::{Endpoint, Engine};
 use crate::oci::{Digest, Platform};
-use crate::source::shown::chain;
+use crate::source::shown::{chain, shown};
 
 /// What an engine says of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +172,18 @@ async fn is_podman(address: &Address, engine: Engine) -> bool {
         return true;
     }
     let version = document::<Version>(address, "/version").await.unwrap_or_default();
-    version.components.into_iter().flatten().any(|component| component.name.contains("Podman"))
+    version.is_podman()
+}
+
+/// What the engine calls itself, such as `Podman 5.4.2`.
+///
+/// # Errors
+/// Why it could not be asked.
+pub(super) async fn product(endpoint: &Endpoint) -> Result<String, Silence> {
+    let version: Version = document(address(endpoint)?, "/version").await?;
+    let product = if version.is_podman() { "Podman" } else { "Docker" };
+    let number = version.version.unwrap_or_default();
+    Ok(shown(format!("{product} {number}").trim()))
 }
 
 /// What engines of all ages answer, as far as it is used. Nothing is taken for granted: for an image without
@@ -242,7 +253,14 @@ struct Listed {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Version {
+    version: Option<String>,
     components: Option<Vec<Component>>,
+}
+
+impl Version {
+    fn is_podman(&self) -> bool {
+        self.components.iter().flatten().any(|component| component.name.contains("Podman"))
+    }
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@
 //! the image is known without an export, which comes only if the registry lacks a layer after all.
 
 mod address;
+mod census;
 mod client;
 mod context;
 mod export;
@@ -16,6 +17,7 @@ mod sockets;
 mod tagged;
 mod watch;
 
+pub use census::{Engines, engines};
 pub use sockets::EngineSockets;
 pub(super) use tagged::find_tagged;
 pub(super) use watch::EngineWatch;
@@ -110,7 +112,11 @@ fn deferred(chosen: Chosen, wanted: Wanted) -> Arc<Deferred> {
 }
 
 async fn endpoints(kind: EngineKind, places: &Places) -> Vec<Endpoint> {
-    let sockets = places.sockets.clone();
+    endpoints_of(&places.sockets, kind).await
+}
+
+async fn endpoints_of(sockets: &EngineSockets, kind: EngineKind) -> Vec<Endpoint> {
+    let sockets = sockets.clone();
     spawn_blocking(move || sockets.endpoints(kind)).await.unwrap_or_default()
 }
 

@@ -267,3 +267,17 @@ fn that_no_image_is_named_for_the_registry_is_an_error_with_the_places_that_were
     let SourceError::NoneTagged { registry, tried } = error else { panic!("{error}") };
     assert_eq!((registry.as_str(), tried.len()), ("r.example:5000", 2));
 }
+
+#[test]
+fn engines_that_answer_are_told_apart_from_places_that_are_silent() {
+    let (docker, podman) = (Engine::at("docker.sock", Vec::new()), Engine::podman("podman.sock", Vec::new()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let census = |sockets| runtime.block_on(crate::source::engines(&sockets));
+    let both = census(engines(&docker.address(), &podman.address()));
+    let answering = [("Docker".to_owned(), docker.address()), ("Podman".to_owned(), podman.address())];
+    assert_eq!((both.answering.as_slice(), both.silent.len()), (&answering[..], 0));
+    let none = census(engines(NOWHERE, "tcp://127.0.0.1:1"));
+    assert_eq!(none.answering, []);
+    assert_eq!(none.silent.len(), 2, "{:?}", none.silent);
+    assert!(none.silent[1].contains("there is no such socket"), "{:?}", none.silent);
+}

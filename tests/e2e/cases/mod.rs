@@ -1,6 +1,7 @@
 mod access;
 mod cluster;
 mod content;
+mod doctor;
 mod engines;
 mod logins;
 mod referrers;
@@ -25,6 +26,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         routes::CASES,
         verify::CASES,
         watch::CASES,
+        doctor::CASES,
     ]
     .into_iter()
     .flatten()

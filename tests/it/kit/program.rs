@@ -79,6 +79,11 @@ impl Program {
         Self::to(registry, "verify")
     }
 
+    /// `doctor`, in the same way.
+    pub(crate) fn doctor_of(registry: &Registry) -> Self {
+        Self::to(registry, "doctor")
+    }
+
     fn to(registry: &Registry, command: &str) -> Self {
         let program = Self::new().arg(command);
         let pem = registry.certificate_pem();

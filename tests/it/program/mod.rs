@@ -2,6 +2,7 @@
 
 mod archives;
 mod certificates;
+mod doctor;
 mod failures;
 #[cfg(unix)]
 mod login;
