@@ -31,7 +31,7 @@
 //! | floor | modules | what they are |
 //! |---|---|---|
 //! | 4 | `cli` | terminal, flags, environment, exit codes; `cli/wire.rs` alone makes adapters and joins them with the steps |
-//! | 3 | [`run`], [`discover`], [`plan`], [`push`], [`report`], [`verify`] | the steps, and [`Job`] and [`World`], what they are told |
+//! | 3 | [`run`], [`discover`], [`plan`], [`push`], [`report`], [`verify`], [`prune`] | the steps, and [`Job`] and [`World`], what they are told |
 //! | 2 | [`port`], [`event`], [`outcome`] | what the steps need from the world, and what they tell it |
 //! | 1 | [`oci`], [`content`], [`pack`] | values of the spec, ranges of files, bytes in and packed bytes out; no network |
 //! | adapters | [`source`], [`registry`], [`credential`], [`cluster`], [`cache`] | import `port`, `event` and floor 1; never a step, never each other |
@@ -59,6 +59,7 @@ pub mod outcome;
 pub mod pack;
 pub mod plan;
 pub mod port;
+pub mod prune;
 pub mod push;
 pub mod registry;
 pub mod report;

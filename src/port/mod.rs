@@ -4,6 +4,7 @@ mod held;
 mod keychain;
 mod origin;
 mod pack_index;
+mod packages;
 mod registry;
 mod session_journal;
 mod source;
@@ -13,6 +14,7 @@ pub use held::{HeldBlob, HeldManifest, RegistryContent};
 pub use keychain::{Credential, Identity, Keychain, KeychainError, Secret};
 pub use origin::{Origin, OriginError, Scheme};
 pub use pack_index::{PackIndex, Remembered};
+pub use packages::{InUse, PackageVersion, Packages, Removed, Shelf};
 pub use registry::{
     Hashed, ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored,
     Upload,

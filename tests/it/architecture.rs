@@ -4,7 +4,7 @@ mod code;
 
 use code::{Source, Token};
 
-const STEPS: &[&str] = &["discover", "plan", "push", "report", "verify", "job"];
+const STEPS: &[&str] = &["discover", "plan", "push", "report", "verify", "prune", "job"];
 const PORTS: &[&str] = &["port", "event", "outcome"];
 const VALUES: &[&str] = &["oci", "content", "pack"];
 const ADAPTERS: &[&str] = &["source", "registry", "credential", "cluster", "cache"];
