@@ -112,7 +112,7 @@ impl Api {
         ClusterError::Unreachable { context: name.clone(), server: server.clone(), reason }
     }
 
-    fn failed(&self, reason: String) -> ClusterError {
+    pub(super) fn failed(&self, reason: String) -> ClusterError {
         ClusterError::Api { context: self.context.name.clone(), reason }
     }
 }

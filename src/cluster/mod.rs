@@ -1,8 +1,8 @@
 //! Where the cluster's registry is, how it is trusted, and who the owner is.
 //!
 //! [`find`] asks a Kubernetes API, once and in sequence; nothing else is ever contacted, and no object
-//! is kept beyond the values of [`Cluster`]. What it asks for is in `request`, what it needs the right to
-//! is [`RIGHTS`].
+//! is kept beyond the values of [`Cluster`]. [`workloads`] asks the same API what runs. What they
+//! ask for is in `request`, what they need the right to is [`RIGHTS`].
 
 mod answer;
 mod api;
@@ -21,6 +21,7 @@ mod plugin;
 mod request;
 mod rights;
 mod secret;
+mod workloads;
 
 pub use answer::{
     Cluster, Kubeconfig, Login, Note, Query, Routing, SecretName, SecretNameError, Topic, Trust,
@@ -29,3 +30,4 @@ pub use error::ClusterError;
 pub use explored::{Explored, Halt, Sights, Stage};
 pub use find::{explore, find};
 pub use rights::{Need, RIGHTS, Right, least_role};
+pub use workloads::workloads;

@@ -10,6 +10,9 @@ pub(super) struct Request {
     pub(super) resource: String,
 }
 
+/// A page of pods is far below the longest answer that is read.
+const PAGE: usize = 50;
+
 const LOCALBUILDS: &str = "localbuilds.idpbuilder.cnoe.io";
 
 impl Request {
@@ -41,6 +44,18 @@ impl Request {
         Self { path: "/api/v1/nodes?limit=100".to_owned(), verb: "list", resource: "nodes".to_owned() }
     }
 
+    /// One page of all objects of a kind, in all namespaces.
+    pub(super) fn workloads((api, plural): (&str, &str), next: Option<&str>) -> Self {
+        let next = next.map(|token| {
+            format!(
+                "&continue={}",
+                percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC)
+            )
+        });
+        let path = format!("{api}/{plural}?limit={PAGE}{}", next.unwrap_or_default());
+        Self { path, verb: "list", resource: plural.to_owned() }
+    }
+
     fn get(api: &str, plural: &str, object: &SecretName) -> Self {
         let path = format!("{api}/namespaces/{}/{plural}/{}", object.namespace, object.name);
         Self { path, verb: "get", resource: format!("{plural} {object}") }
@@ -63,5 +78,12 @@ mod tests {
         let localbuild = Request::localbuild("localdev");
         assert_eq!(localbuild.path, "/apis/idpbuilder.cnoe.io/v1alpha1/localbuilds/localdev");
         assert_eq!(localbuild.resource, "localbuilds.idpbuilder.cnoe.io localdev");
+    }
+
+    #[test]
+    fn the_next_page_is_asked_for_as_the_last_one_said() {
+        let path = |next| Request::workloads(("/apis/apps/v1", "deployments"), next).path;
+        assert_eq!(path(None), "/apis/apps/v1/deployments?limit=50");
+        assert_eq!(path(Some("a=&b")), "/apis/apps/v1/deployments?limit=50&continue=a%3D%26b");
     }
 }

@@ -58,8 +58,20 @@ pub const RIGHTS: &[Right] = &[
         namespace: Some("gitea"),
         name: Some("my-gitea-custom"),
     },
-    Right { need: Need::Useful, verbs: &["list"], group: "", resource: "nodes", namespace: None, name: None },
+    listed("", "nodes"),
+    listed("", "pods"),
+    listed("apps", "deployments"),
+    listed("apps", "statefulsets"),
+    listed("apps", "daemonsets"),
+    listed("apps", "replicasets"),
+    listed("batch", "jobs"),
+    listed("batch", "cronjobs"),
 ];
+
+/// The right to list a kind in all namespaces.
+const fn listed(group: &'static str, resource: &'static str) -> Right {
+    Right { need: Need::Useful, verbs: &["list"], group, resource, namespace: None, name: None }
+}
 
 /// The least Role that lets `user` read `secret`, with its binding, as YAML for `kubectl apply -f -`.
 /// `user` is as the API names it: `dev`, or `system:serviceaccount:NAMESPACE:NAME`.

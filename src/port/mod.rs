@@ -14,7 +14,7 @@ pub use held::{HeldBlob, HeldManifest, RegistryContent};
 pub use keychain::{Credential, Identity, Keychain, KeychainError, Secret};
 pub use origin::{Origin, OriginError, Scheme};
 pub use pack_index::{PackIndex, Remembered};
-pub use packages::{InUse, PackageVersion, Packages, Removed, Shelf};
+pub use packages::{Images, InUse, PackageVersion, Packages, Removed};
 pub use registry::{
     Hashed, ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored,
     Upload,

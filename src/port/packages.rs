@@ -8,11 +8,11 @@ use crate::oci::{Digest, Repository};
 
 /// Which images are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shelf {
-    /// All images of an owner.
-    Owner(Repository),
+pub enum Images {
+    /// All images of an owner, or those of one that begin with a path.
+    Below(Repository),
     /// One image, `owner/name`.
-    Image(Repository),
+    One(Repository),
 }
 
 /// One version of an image, as the registry lists it: a tag, or a manifest by its digest.
@@ -39,7 +39,7 @@ pub enum Removed {
 #[async_trait]
 pub trait Packages: Send + Sync {
     /// Every version of the images, or an error: a list with gaps would make tagged images look untagged.
-    async fn versions(&self, shelf: &Shelf) -> Result<Vec<PackageVersion>, RegistryError>;
+    async fn versions(&self, images: &Images) -> Result<Vec<PackageVersion>, RegistryError>;
 
     /// The manifest's bytes, `None` where there is none.
     async fn manifest(

@@ -33,6 +33,8 @@ pub enum Why {
     Tagged(Tag),
     /// A workload of the cluster names it, such as `pod default/web`.
     InUse(String),
+    /// It is newer than every tag: a push puts manifests first and the tag last, and may be under way.
+    Fresh,
     /// It is one of the newest that were asked to stay.
     Recent,
     /// An index that stays lists it.
@@ -63,6 +65,10 @@ pub fn decide(versions: &[Version], keep: usize, in_use: &InUse) -> Vec<Fate> {
         if let Some(user) = named.into_iter().find_map(|digest| in_use.digests.get(digest)) {
             closure.keep(&version.digest, Why::InUse(user.clone()), Reach::All);
         }
+    }
+    closure.close();
+    for version in newer_than_tags(versions) {
+        closure.keep(&version.digest, Why::Fresh, Reach::All);
     }
     closure.close();
     for digest in newest(versions, keep) {
@@ -139,6 +145,13 @@ impl<'a> Closure<'a> {
             (ManifestName::Digest(_), None) => Fate::Delete,
         }
     }
+}
+
+/// None where no tag is left: nothing tells then what a push has only just begun.
+fn newer_than_tags(versions: &[Version]) -> impl Iterator<Item = &Version> {
+    let tags = versions.iter().filter(|version| matches!(version.name, ManifestName::Tag(_)));
+    let last = tags.map(|tag| tag.number).max();
+    versions.iter().filter(move |version| last.is_some_and(|last| version.number > last))
 }
 
 /// The newest versions that nothing else of this image stands above.

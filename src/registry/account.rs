@@ -38,11 +38,17 @@ pub(super) enum Asks {
         realm: Realm,
         service: Option<String>,
     },
+    /// As Gitea's own API does, which has no token server.
+    GiteaBasic,
 }
 
 impl Asks {
     fn is_gitea(&self) -> bool {
-        matches!(self, Self::Bearer { service: Some(service), .. } if service == GITEA)
+        match self {
+            Self::GiteaBasic => true,
+            Self::Bearer { service, .. } => service.as_deref() == Some(GITEA),
+            Self::Nothing | Self::Basic => false,
+        }
     }
 }
 

@@ -102,6 +102,10 @@ impl Answer {
                 message: escaped(&first.message.unwrap_or_default()),
             };
         }
+        // Gitea's own API.
+        if let Ok(ErrorEntry { code, message: Some(message) }) = serde_json::from_slice(&self.body) {
+            return ServerError { code: escaped(&code), message: escaped(&message) };
+        }
         let text = String::from_utf8_lossy(&self.body);
         let text = match text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>")) {
             Some((title, _)) => title,
@@ -215,6 +219,13 @@ mod tests {
         assert_eq!(refused.error().code, "DENIED");
         assert_eq!(refused.said(), "DENIED: no\\u{1b}[31m");
         assert_eq!(refused.refusal(), Refusal::Denied);
+    }
+
+    #[test]
+    fn the_message_of_giteas_own_api_is_shown() {
+        let body = r#"{"message":"token is required","url":"http://r/api/swagger"}"#;
+        assert_eq!(answer(401, &[], body).said(), "token is required");
+        assert_eq!(answer(404, &[], r#"{"url":"x"}"#).said(), r#"{"url":"x"}"#);
     }
 
     #[test]

@@ -17,7 +17,8 @@ use crate::event::{Event, Events};
 use crate::port::{NetworkFault, Origin, RegistryError};
 
 /// Query values that may stand in a log.
-const SHOWN_IN_LOGS: [&str; 7] = ["scope", "service", "mount", "from", "digest", "n", "last"];
+const SHOWN_IN_LOGS: [&str; 11] =
+    ["scope", "service", "mount", "from", "digest", "n", "last", "type", "q", "page", "limit"];
 
 /// Carries requests to the registry and to token servers, keeps the pause that a host asked for, and
 /// goes again where the policy says so.

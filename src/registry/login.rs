@@ -13,7 +13,7 @@ use super::courier::Courier;
 use super::exchange::request_token;
 use super::probe::Entry;
 use super::realm::Gate;
-use super::request::Scope;
+use super::request::{Door, Scope};
 use super::token::{Holder, Token};
 use crate::oci::Repository;
 use crate::port::{Keychain, NetworkFault, Origin, RegistryError};
@@ -95,10 +95,13 @@ impl Login {
         cancel: &CancellationToken,
     ) -> Result<Pass, RegistryError> {
         let mut state = self.state.lock().await;
-        if state.asks == Asks::Nothing {
+        let asks = match scope.door() {
+            Door::Registry => state.asks.clone(),
+            Door::Api => Asks::GiteaBasic,
+        };
+        if asks == Asks::Nothing {
             return Ok(Pass::default());
         }
-        let asks = state.asks.clone();
         let account = self.account(&mut state, &courier.origin, scope).await?;
         account.check(&courier.origin)?;
         let key = self.key(scope);
@@ -142,6 +145,10 @@ impl Login {
         let before = state.asks.clone();
         let account = self.account(&mut state, &courier.origin, refused.scope).await?;
         account.check(&courier.origin)?;
+        if refused.scope.door() == Door::Api {
+            return without_exchange(account, &Asks::GiteaBasic, refused.pass)
+                .ok_or_else(|| account.refuse(&courier.origin, 401));
+        }
         if account.pass(&before, &self.key(refused.scope)).made > refused.pass.made {
             return Ok(Renewed::Again);
         }

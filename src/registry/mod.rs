@@ -22,6 +22,7 @@ mod login;
 mod manifests;
 mod noted;
 mod pace;
+mod packages;
 mod probe;
 mod proxy;
 mod realm;
@@ -38,6 +39,7 @@ mod wire;
 
 pub use certificate::Certificate;
 pub use client::{Dialect, Options, RegistryClient};
+pub use packages::{ApiPath, GiteaPackages};
 pub use probe::{Cancelled, Entry, Knock, Ping};
 pub use proxy::Proxies;
 pub use realm::{Realms, TrustedRealm};

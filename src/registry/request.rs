@@ -18,12 +18,26 @@ pub(super) struct Scope {
     /// Whose login is taken.
     repository: Repository,
     parts: Vec<String>,
+    door: Door,
+}
+
+/// Which part of the server a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    Registry,
+    /// Gitea's own API, which takes the login itself and none of the registry's tokens.
+    Api,
 }
 
 impl Scope {
     pub(super) fn of(repository: &Repository) -> Self {
         let parts = vec![format!("repository:{repository}:pull,push")];
-        Self { repository: repository.clone(), parts }
+        Self { repository: repository.clone(), parts, door: Door::Registry }
+    }
+
+    /// For Gitea's own API, with the login for this repository.
+    pub(super) fn of_api(repository: &Repository) -> Self {
+        Self { repository: repository.clone(), parts: Vec::new(), door: Door::Api }
     }
 
     /// For a mount: the other repository is read.
@@ -38,6 +52,10 @@ impl Scope {
 
     pub(super) fn parts(&self) -> &[String] {
         &self.parts
+    }
+
+    pub(super) fn door(&self) -> Door {
+        self.door
     }
 }
 

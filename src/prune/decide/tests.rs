@@ -107,6 +107,15 @@ fn the_list_of_what_refers_to_an_image_does_not_keep_the_image() {
 }
 
 #[test]
+fn what_is_newer_than_every_tag_may_be_part_of_a_push_that_is_under_way() {
+    let versions = [untagged(1), untagged(2), tagged("dev", &untagged(2)), untagged(3), index(4, &[3])];
+    assert_eq!(deleted(&versions, 0, &[]), [1]);
+    assert_eq!(decide(&versions, 0, &InUse::default()).last(), Some(&Fate::Keep(Why::Fresh)));
+    let next = [&versions[..], &[tagged("next", &untagged(5))]].concat();
+    assert_eq!(deleted(&next, 0, &[]), [1, 3, 4]);
+}
+
+#[test]
 fn a_reference_to_what_is_not_there_means_nothing() {
     assert_eq!(deleted(&[about(1, 7), index(2, &[8]), untagged(3)], 0, &[9]), [1, 2, 3]);
     assert_eq!(deleted(&[about(1, 7), index(2, &[8]), untagged(3)], 2, &[]), [1]);
