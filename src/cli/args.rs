@@ -7,6 +7,7 @@ pub(super) use clap_complete::Shell;
 
 mod doctor;
 mod place;
+mod prune;
 mod run;
 mod verify;
 mod view;
@@ -14,6 +15,7 @@ mod watch;
 
 pub(super) use doctor::DoctorArgs;
 pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, ReachArgs, TlsArgs};
+pub(super) use prune::PruneArgs;
 pub(super) use run::{ContentArgs, ModeArgs, NameArgs, RequestArgs, SearchArgs, TransferArgs};
 pub(super) use verify::VerifyArgs;
 pub(super) use view::{ColourArg, LevelArg, LogFormatArg, OutputArg, ProgressArg, VersionFormArg, ViewArgs};
@@ -76,6 +78,8 @@ pub(super) enum Command {
     Verify(Box<VerifyArgs>),
     /// Push again whenever the source changes, until Ctrl-C
     Watch(Box<WatchArgs>),
+    /// Delete the untagged versions that pushes left behind on Gitea
+    Prune(Box<PruneArgs>),
     /// Try all that a push needs, one after another, and say what mends what is broken; changes nothing
     Doctor(Box<DoctorArgs>),
     /// Print a script by which a shell completes words

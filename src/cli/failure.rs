@@ -11,6 +11,7 @@ mod local;
 mod login;
 mod name;
 mod network;
+mod prune;
 mod refusal;
 mod registry;
 mod render;
@@ -21,7 +22,8 @@ mod verify;
 pub(super) use advice::{Scene, quoted};
 pub(super) use class::Class;
 pub(super) use image::{of_report, one, whole};
-pub(super) use local::{LocalError, stopped};
+pub(super) use local::{LocalError, prune_stopped, stopped};
+pub(super) use prune::{of_prune, refused_prune};
 pub(super) use render::clean;
 pub(super) use verify::{of_verification, of_verified, unverified};
 

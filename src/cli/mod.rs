@@ -70,6 +70,7 @@ fn begin(
         Command::List(args) => command::list(*args, &start),
         Command::Verify(args) => command::verify(*args, &start),
         Command::Watch(args) => command::watch(*args, &start),
+        Command::Prune(args) => command::prune(*args, &start),
         Command::Doctor(args) => command::doctor(*args, &start),
         Command::Completion(args) => command::completion(args, &start),
         Command::Version(args) => command::version(args, &start),

@@ -8,6 +8,7 @@ mod doctor;
 mod document;
 mod json;
 mod list;
+mod prune;
 mod table;
 mod verify;
 
@@ -15,6 +16,7 @@ pub(super) use doctor::{checkup_table, doctor_report};
 pub(super) use document::document;
 pub(super) use json::{Ending, Place, Problem, Summary, push_lines, push_report};
 pub(super) use list::{Listed, image_list, list_names, list_table};
+pub(super) use prune::{PruneEnding, prune_names, prune_report, prune_table};
 pub(super) use table::{table, word};
 pub(super) use verify::{VerifyEnding, verify_names, verify_report, verify_table};
 

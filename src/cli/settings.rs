@@ -8,6 +8,7 @@ use globset::Glob;
 mod doctor;
 mod login;
 mod place;
+mod prune;
 mod reach;
 mod verify;
 mod view;
@@ -16,6 +17,7 @@ mod watch;
 pub(super) use doctor::DoctorSettings;
 pub(super) use login::{Given, GivenKind, Login};
 pub(super) use place::{GivenRegistry, Place, Tls};
+pub(super) use prune::{Company, Consent, PruneSettings};
 pub(super) use reach::{Reach, Requests, requests};
 pub(super) use verify::VerifySettings;
 pub(super) use view::{Colour, Detail, Form, LogFormat, Output, Progress, Stderr, View};
@@ -132,7 +134,7 @@ impl Settings {
         };
         let reach = Reach::of(args.reach, requests, around, &mut notices)?;
         let names = names(args.names);
-        check_one_owner(&reach.place, &names)?;
+        check_one_owner(&reach.place, names.owner.as_deref())?;
         let ModeArgs { dry_run, force, fail_fast } = args.mode;
         let ContentArgs { platform, compression } = args.content;
         Ok(Self {
@@ -165,7 +167,7 @@ impl ListSettings {
             return Err(UsageError::AllTaggedWithoutRegistry);
         }
         let names = names(args.names);
-        check_one_owner(&place, &names)?;
+        check_one_owner(&place, names.owner.as_deref())?;
         Ok(Self { search, place, names, notices })
     }
 }
@@ -217,11 +219,11 @@ fn names(args: NameArgs) -> Names {
     }
 }
 
-fn check_one_owner(place: &Place, names: &Names) -> Result<(), UsageError> {
-    let (Place::Given(GivenRegistry { path: Some(path), .. }), Some(owner)) = (place, &names.owner) else {
+fn check_one_owner(place: &Place, owner: Option<&str>) -> Result<(), UsageError> {
+    let (Place::Given(GivenRegistry { path: Some(path), .. }), Some(owner)) = (place, owner) else {
         return Ok(());
     };
-    Err(UsageError::TwoOwners { owner: owner.clone(), path: path.to_string() })
+    Err(UsageError::TwoOwners { owner: owner.to_owned(), path: path.to_string() })
 }
 
 fn transfer(args: &TransferArgs) -> Transfer {

@@ -236,6 +236,14 @@ pub(super) fn owner(text: &str) -> Result<String, ValueError> {
     }
 }
 
+/// The name of an image, without a tag.
+pub(super) fn image(text: &str) -> Result<Repository, ValueError> {
+    if text.contains([':', '@']) {
+        return Err(ValueError::Form { form: "a name without tag and digest" });
+    }
+    text.parse().map_err(|error| name_part("its name", &error))
+}
+
 /// A password or token: never shown again, not even in an error.
 pub(super) fn secret(text: &str) -> Result<Secret, ValueError> {
     if text.is_empty() { Err(ValueError::Empty) } else { Ok(Secret::new(text.to_owned())) }

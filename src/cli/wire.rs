@@ -7,6 +7,7 @@ use std::sync::Arc;
 mod examine;
 mod login;
 mod place;
+mod prune;
 mod reach;
 mod sources;
 mod trust;
@@ -28,6 +29,7 @@ use crate::source::{self, EngineKind, Places, Spec};
 use crate::verify::{Check, HeldReference};
 pub(super) use examine::{Examined, examine};
 use place::Target;
+pub(super) use prune::{Pruner, pruner};
 pub(super) use reach::{Around, Reached, Unconnected, reach};
 use sources::Told;
 

@@ -160,3 +160,20 @@ fn help_of_a_command_is_under_the_name_that_was_typed() {
     let help = text("list --help", "kubectl-idpbuilder_push");
     assert!(help.contains("Usage: kubectl idpbuilder-push list"), "{help}");
 }
+
+#[test]
+fn a_prune_names_one_image_or_none() {
+    let Ok(Command::Prune(prune)) = parsed("prune") else { panic!("no prune") };
+    assert_eq!((prune.image, prune.keep, prune.yes, prune.dry_run), (None, 3, false, false));
+    let Ok(Command::Prune(prune)) = parsed("push prune team/web --keep 0 -y --owner team") else {
+        panic!("no prune")
+    };
+    assert_eq!((prune.image, prune.keep, prune.yes), ("team/web".parse().ok(), 0, true));
+    for line in ["prune web:1", "prune Web", "prune a b", "prune --keep -1", "prune --yes --dry-run"] {
+        let error = parsed(line).map(|_| ()).unwrap_err();
+        assert!(matches!(&error, ArgsError::Clap(error) if error.exit_code() == 2), "{line}: {error}");
+    }
+    let help = text("prune --help", "kubectl-idpbuilder_push");
+    assert!(help.contains("Usage: kubectl idpbuilder-push prune [OPTIONS] [NAME]\n"), "{help}");
+    assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+}

@@ -67,7 +67,7 @@ fn name(image: &ImageOutcome) -> String {
 /// Images beyond these are counted only.
 const SHOWN_IMAGES: usize = 8;
 
-fn with_images(failure: Failure, images: &[String]) -> Failure {
+pub(super) fn with_images(failure: Failure, images: &[String]) -> Failure {
     let mut lines: Vec<String> =
         images.iter().take(SHOWN_IMAGES).map(|image| format!("image: {image}")).collect();
     if images.len() > SHOWN_IMAGES {

@@ -23,6 +23,13 @@ pub(in crate::cli) enum LocalError {
     ClusterLoginInsecure { registry: String },
     #[error("nothing says which user or organisation the images are for, and this registry has none without")]
     NoOwner,
+    #[error("{registry} is no Gitea: only Gitea's versions can be pruned")]
+    NoGitea { registry: String },
+    #[error("there is no image `{image}`")]
+    NoSuchImage { image: String },
+    /// Standard input or standard error is no terminal.
+    #[error("nobody is there to be asked whether it may be deleted")]
+    NoConsent,
     #[error("cancelled")]
     Cancelled,
 }
@@ -46,6 +53,14 @@ pub(super) fn explain(error: &LocalError) -> Failure {
         LocalError::ClusterLoginInsecure { .. } => of(Class::Usage, "LOGIN_INSECURE")
             .say("Leave --insecure out: the cluster's own certificate is known and checked")
             .run("Or trust the certificate", "--ca-file FILE"),
+        LocalError::NoGitea { .. } => of(Class::Usage, "NO_GITEA")
+            .say("Use the registry's own means: a garbage collection, or rules for what is kept"),
+        LocalError::NoSuchImage { .. } => of(Class::Source, "IMAGE_NOT_FOUND")
+            .say("A bare name is below the owner; OWNER/NAME is the whole path")
+            .say("Leave the name out to see all images of the owner"),
+        LocalError::NoConsent => of(Class::Usage, "NO_CONSENT")
+            .run("Delete what is listed", "--yes")
+            .run("Or only list it", "--dry-run"),
         LocalError::NoOwner => of(Class::Usage, "NO_OWNER")
             .run("Name it", "--owner NAME")
             .say("Or log in: the user name of a login is the owner where nothing else is said"),
@@ -55,6 +70,21 @@ pub(super) fn explain(error: &LocalError) -> Failure {
 /// Certificates that cannot be used as roots.
 pub(super) fn trust(error: &TrustError) -> Failure {
     Failure::new(Class::Network, "CERTIFICATES", error.to_string())
+}
+
+/// A `prune` that was stopped from outside before everything was done.
+pub(in crate::cli) fn prune_stopped(reason: Reason) -> Failure {
+    let of = |code, message: String| Failure::new(reason.class(), code, message).may_be_retried();
+    let again = "Run the same again: it goes on where it was stopped";
+    match reason {
+        Reason::Interrupt | Reason::Terminate => {
+            of("CANCELLED", "stopped before everything was deleted".to_owned()).say(again)
+        }
+        Reason::OutOfTime(timeout) => {
+            let timeout = duration(timeout);
+            of("TIMEOUT", format!("not done within {timeout}, the time of --timeout")).say(again)
+        }
+    }
 }
 
 /// A run that was stopped from outside before everything was done.

@@ -34,7 +34,7 @@ impl DoctorSettings {
         let mut notices = Vec::new();
         let reach = Reach::of(args.reach, ONCE, around, &mut notices)?;
         let names = Names { owner: args.owner, path: PathPart::Last, rename: None, tags: Vec::new() };
-        check_one_owner(&reach.place, &names)?;
+        check_one_owner(&reach.place, names.owner.as_deref())?;
         Ok(Self { reach, names, tmp_dir: args.tmp_dir, notices })
     }
 }

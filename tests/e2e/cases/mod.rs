@@ -4,6 +4,7 @@ mod content;
 mod doctor;
 mod engines;
 mod logins;
+mod prune;
 mod referrers;
 mod registries;
 mod routes;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         engines::CASES,
         access::CASES,
         logins::CASES,
+        prune::CASES,
         referrers::CASES,
         registries::CASES,
         routes::CASES,

@@ -84,6 +84,11 @@ impl Program {
         Self::to(registry, "doctor")
     }
 
+    /// `prune`, in the same way.
+    pub(crate) fn prune_on(registry: &Registry) -> Self {
+        Self::to(registry, "prune")
+    }
+
     fn to(registry: &Registry, command: &str) -> Self {
         let program = Self::new().arg(command);
         let pem = registry.certificate_pem();

@@ -8,6 +8,8 @@ mod failures;
 mod login;
 mod logs;
 mod names;
+#[cfg(unix)]
+mod prune;
 mod push;
 mod refusals;
 mod search;

@@ -12,7 +12,7 @@ use super::route::Route;
 use super::script::{Fault, Then};
 use super::state::{Occupied, Shared};
 use super::wire::{Body, Connection, Cut};
-use super::{manifest, read, upload};
+use super::{manifest, packages, read, upload};
 
 /// Long enough for every task that has something to read to have begun.
 const SETTLE: Duration = Duration::from_millis(3);
@@ -199,6 +199,9 @@ impl<'a> Exchange<'a> {
             Route::Token => return Ok(Answer::text(404, "tokens are given out elsewhere")),
             _ if self.role == Role::Tokens => return Ok(Answer::text(404, "only tokens are given out here")),
             _ => {}
+        }
+        if route == Route::Api && self.shared.settings.manner.is_gitea() {
+            return Ok(packages::answer(self));
         }
         match login::admit(&self.shared, &self.head, &route) {
             Ok(caller) => self.caller = caller,

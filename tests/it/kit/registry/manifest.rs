@@ -210,7 +210,7 @@ impl Put<'_> {
             children.iter().map(|child| child.digest.clone()).collect()
         };
         let (media_type, bytes) = (self.media_type.clone(), self.bytes.clone());
-        let version = Version { digest: digest.clone(), media_type, bytes, blobs };
+        let version = Version { digest: digest.clone(), media_type, bytes, blobs, made: state.tick() };
         let repository = state.store.repository(&self.repository);
         if self.gitea() {
             // The blobs move into the version, and go with it when its tag is overwritten.

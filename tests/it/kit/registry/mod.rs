@@ -12,6 +12,7 @@ mod http;
 mod log;
 mod login;
 mod manifest;
+mod packages;
 mod read;
 mod route;
 mod script;

@@ -5,11 +5,26 @@
 pub(super) enum Route {
     Ping,
     Token,
-    Blob { repository: String, digest: String },
-    Uploads { repository: String },
-    Session { repository: String, id: String },
-    Manifest { repository: String, reference: String },
-    Tags { repository: String },
+    Blob {
+        repository: String,
+        digest: String,
+    },
+    Uploads {
+        repository: String,
+    },
+    Session {
+        repository: String,
+        id: String,
+    },
+    Manifest {
+        repository: String,
+        reference: String,
+    },
+    Tags {
+        repository: String,
+    },
+    /// Gitea's own API.
+    Api,
     Other,
 }
 
@@ -18,6 +33,7 @@ impl Route {
         match path {
             "/v2" | "/v2/" => return Self::Ping,
             "/token" | "/v2/token" => return Self::Token,
+            _ if path.starts_with("/api/v1/") => return Self::Api,
             _ => {}
         }
         let Some(rest) = path.strip_prefix("/v2/") else { return Self::Other };
@@ -43,7 +59,7 @@ impl Route {
 
     pub(super) fn repository(&self) -> Option<&str> {
         match self {
-            Self::Ping | Self::Token | Self::Other => None,
+            Self::Ping | Self::Token | Self::Api | Self::Other => None,
             Self::Blob { repository, .. }
             | Self::Uploads { repository }
             | Self::Session { repository, .. }

@@ -13,6 +13,8 @@ pub(super) struct Version {
     pub(super) bytes: Bytes,
     /// Blobs that this version has; Gitea forgets them with it.
     pub(super) blobs: BTreeSet<String>,
+    /// Grows with each version.
+    pub(super) made: u64,
 }
 
 #[derive(Debug, Default)]
