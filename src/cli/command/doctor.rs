@@ -95,7 +95,7 @@ async fn run(
     let (examined, stage) = stage
         .during(async {
             tokio::select! {
-                examined = wire::examine(settings, around, scene, &mut tell) => Some(examined),
+                examined = Box::pin(wire::examine(settings, around, scene, &mut tell)) => Some(examined),
                 // What was opened is closed before.
                 () = stop.at_once.cancelled() => None,
             }
