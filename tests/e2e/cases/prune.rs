@@ -27,7 +27,8 @@ fn blob(layout: &Path, media_type: &str, bytes: &[u8]) -> Result<Value> {
     Ok(json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() }))
 }
 
-/// An image of two layers: one that all of them share, and one of its own.
+/// An image of two layers: one that all of them share, and one of its own. What a workload names by digest is
+/// in use under every name, so that no two cases may have the same.
 fn image(layout: &Path, own: &str) -> Result<Value> {
     let config = json!({ "architecture": "amd64", "os": "linux", "author": own,
         "rootfs": { "type": "layers", "diff_ids": [digest_of(b"shared"), digest_of(own.as_bytes())] } });
@@ -116,7 +117,7 @@ fn what_no_tag_and_no_workload_needs_is_deleted(servers: &Servers) -> Result<()>
 fn an_index_that_is_left_behind_goes_with_its_parts(servers: &Servers) -> Result<()> {
     let layout = tempfile::tempdir()?;
     let mut digests = Vec::new();
-    for own in ["one", "two"] {
+    for own in ["indexed one", "indexed two"] {
         let parts = [image(layout.path(), own)?, image(layout.path(), &format!("{own}, and more"))?];
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": parts });
         let index = blob(layout.path(), INDEX, index.to_string().as_bytes())?;
@@ -163,7 +164,7 @@ fn every_kind_of_workload_keeps_what_it_names(servers: &Servers) -> Result<()> {
 }
 
 fn a_user_who_may_not_look_at_workloads_is_told(servers: &Servers) -> Result<()> {
-    pushed(servers, "unseen:dev", &["one", "two"])?;
+    pushed(servers, "unseen:dev", &["unseen one", "unseen two"])?;
     let program = Push::new()?.args(["prune", "unseen", "--keep", "0", "--yes"]);
     let program = program.kubeconfig(servers.api.developer_kubeconfig());
     let ran = program.args(["-u", Gitea::ADMIN, "-p", &servers.gitea.password]).run()?.exits(0)?;
@@ -174,8 +175,8 @@ fn a_user_who_may_not_look_at_workloads_is_told(servers: &Servers) -> Result<()>
 }
 
 fn path_routing_lists_and_deletes(servers: &Servers) -> Result<()> {
-    let digests = pushed(servers, "routed:dev", &["one", "two"])?;
-    pushed(servers, "giteaadmin/below/routed:dev", &["one", "two"])?;
+    let digests = pushed(servers, "routed:dev", &["routed one", "routed two"])?;
+    pushed(servers, "giteaadmin/below/routed:dev", &["below one", "below two"])?;
     let build = json!({ "protocol": "https", "host": Ingress::HOST, "ingressHost": Ingress::HOST,
         "port": servers.ingress.port.to_string(), "usePathRouting": true,
         "selfSignedCert": servers.ingress.certificate.pem, "staticPassword": false });
