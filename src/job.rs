@@ -15,6 +15,7 @@ pub struct Job {
     pub selection: Selection,
     pub compression: Compression,
     pub existing: Existing,
+    pub reuse: Reuse,
     pub stop: StopAfter,
     pub on_failure: OnFailure,
     pub limits: Limits,
@@ -52,6 +53,16 @@ pub enum Existing {
     #[default]
     Skip,
     Replace,
+}
+
+/// Whether a layer that is known packed is packed all the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reuse {
+    /// It is not, where the cache or an image of the repository says what it becomes.
+    #[default]
+    Known,
+    /// Every layer is packed anew.
+    Nothing,
 }
 
 /// A dry run is not a flag that travels; it is stopping after the plan.

@@ -78,7 +78,7 @@ use tokio_util::sync::CancellationToken;
 use event::Events;
 use report::PushReport;
 
-pub use job::{Compression, Existing, Job, Limits, OnFailure, RunError, Selection, StopAfter, World};
+pub use job::{Compression, Existing, Job, Limits, OnFailure, Reuse, RunError, Selection, StopAfter, World};
 
 /// Discovers images, plans what the registry lacks, pushes it, and reports.
 ///

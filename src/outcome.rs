@@ -14,6 +14,9 @@ pub enum ImageError {
     /// The image's bytes could not be read or packed.
     #[error("could not pack layer {diff_id}")]
     Pack { diff_id: Digest, source: crate::pack::PackError },
+    /// The registry lost a layer that somebody else had packed in another way.
+    #[error("the registry has lost {expected}, and the layer becomes {found} here")]
+    PackedOtherwise { expected: Digest, found: Digest },
     /// The layers do not make a manifest.
     #[error(transparent)]
     Compose(#[from] ComposeError),

@@ -20,7 +20,7 @@ use super::value::CompressionChoice;
 use crate::cache::{CacheFolder, NoCache, SessionFolder};
 use crate::content::SpoolDir;
 use crate::event::Events;
-use crate::job::{Compression, Job, Limits, Selection, World};
+use crate::job::{Compression, Job, Limits, Reuse, Selection, World};
 use crate::pack::Encoder;
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
 use crate::port::{PackIndex, SessionJournal, Source, Watched};
@@ -169,6 +169,10 @@ fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {
             (CompressionChoice::Auto, None) => Compression::default(),
         },
         existing: settings.existing,
+        reuse: match settings.transfer.cache {
+            Cache::Used => Reuse::Known,
+            Cache::Off => Reuse::Nothing,
+        },
         stop: settings.stop,
         on_failure: settings.on_failure,
         limits: Limits {

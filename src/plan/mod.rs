@@ -9,6 +9,7 @@ use std::sync::Arc;
 mod decide;
 mod foresight;
 mod graph;
+mod learn;
 mod naming;
 mod steps;
 mod survey;
@@ -22,7 +23,7 @@ pub use steps::{
 };
 
 use crate::event::{Event, Events};
-use crate::job::{Existing, Job, World};
+use crate::job::{Existing, Job, Reuse, World};
 use crate::oci::{Descriptor, Digest};
 use crate::port::{FoundImage, RegistryError};
 use crate::report::ImageError;
@@ -61,6 +62,10 @@ pub async fn plan(
     let jobs = job.limits.jobs.get();
     let targets: HashSet<Target> = addressed.iter().map(|a| a.target.clone()).collect();
     let mut current = survey::manifests(targets.into_iter(), world, jobs).await;
+    let foresight = match (job.existing, job.reuse) {
+        (Existing::Skip, Reuse::Known) => learn::learn(&addressed, &current, foresight, (world, jobs)).await,
+        _ => foresight,
+    };
     let mut fates = Vec::new();
     for one in addressed {
         let answer = current.remove(&one.target).unwrap_or(Ok(None));

@@ -16,8 +16,8 @@ pub use origin::{Origin, OriginError, Scheme};
 pub use pack_index::{PackIndex, Remembered};
 pub use packages::{Images, InUse, PackageVersion, Packages, Removed};
 pub use registry::{
-    Hashed, ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter, Stored,
-    Upload,
+    Document, Hashed, ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter,
+    Stored, Upload,
 };
 pub use session_journal::{Claim, SessionJournal};
 pub use source::{

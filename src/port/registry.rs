@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::content::{Blob, ContentError};
@@ -24,6 +25,14 @@ impl ManifestName {
             Self::Tag(tag) => tag.as_str(),
         }
     }
+}
+
+/// Where a registry keeps a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Document {
+    Manifest,
+    /// It is a blob.
+    Config,
 }
 
 /// One blob on its way: what it is, where it goes, who counts its bytes, and who may stop it.
@@ -66,6 +75,15 @@ pub trait RegistryReader: Send + Sync {
         repository: &Repository,
         name: &ManifestName,
     ) -> Result<Option<Descriptor>, RegistryError>;
+
+    /// A manifest or a configuration (GET), whole and with the digest of its descriptor. `None` where there is
+    /// none, or another one.
+    async fn document(
+        &self,
+        repository: &Repository,
+        document: Document,
+        descriptor: &Descriptor,
+    ) -> Result<Option<Bytes>, RegistryError>;
 
     /// The size of a blob in bytes (HEAD), `None` where this repository does not have it.
     async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError>;

@@ -117,6 +117,10 @@ async fn upload(
         Bytes::Ready(blob, hashed) => (blob, *hashed),
         Bytes::ToPack(layer, form) => {
             packed = run_pack(layer.clone(), *form, scene).await?;
+            let found = packed.descriptor.digest().clone();
+            if found != task.digest {
+                return Err(ImageError::PackedOtherwise { expected: task.digest.clone(), found });
+            }
             (&packed.blob, hashed(*form))
         }
     };

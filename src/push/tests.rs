@@ -11,15 +11,14 @@ use tokio_util::sync::CancellationToken;
 use crate::content::{Blob, SpoolDir};
 use crate::event::Events;
 use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, sha256};
-use crate::pack::Encoder;
-use crate::pack::{Encoding, Form};
+use crate::pack::{Codec, Encoder, Encoding, Form};
 use crate::plan::{NameRules, Naming, Owner, PathPart, RegistryHost};
 use crate::port::{
-    Content, Found, FoundImage, ImageTree, Layer, ManifestName, PackIndex, Refusal, RegistryError,
+    Content, Document, Found, FoundImage, ImageTree, Layer, ManifestName, PackIndex, Refusal, RegistryError,
     RegistryReader, RegistryWriter, Remembered, Source, SourceError, SourceName, Stored, Suggested, Upload,
 };
-use crate::report::{PushReport, Status, Verdict};
-use crate::{Compression, Existing, Job, Limits, OnFailure, RunError, Selection, StopAfter, World};
+use crate::report::{ImageError, PushReport, Status, Verdict};
+use crate::{Compression, Existing, Job, Limits, OnFailure, Reuse, RunError, Selection, StopAfter, World};
 
 /// Keeps what it is given, and refuses a manifest whose parts are missing.
 #[derive(Default)]
@@ -31,6 +30,7 @@ struct MemoryRegistry {
 struct Held {
     blobs: HashSet<(Repository, Digest)>,
     manifests: HashMap<(Repository, String), Manifest>,
+    content: HashMap<Digest, Bytes>,
     log: Vec<String>,
     refuse_upload_of: Option<Digest>,
     refuse_head_in: Option<Repository>,
@@ -65,6 +65,23 @@ impl RegistryReader for MemoryRegistry {
         Ok(held.manifests.get(&key).map(|manifest| manifest.descriptor().clone()))
     }
 
+    async fn document(
+        &self,
+        repository: &Repository,
+        document: Document,
+        descriptor: &Descriptor,
+    ) -> Result<Option<Bytes>, RegistryError> {
+        let mut held = self.held.lock().unwrap();
+        held.log.push(format!("get {document:?} {repository}"));
+        Ok(match document {
+            Document::Manifest => {
+                let key = (repository.clone(), descriptor.digest().to_string());
+                held.manifests.get(&key).map(|manifest| manifest.raw().clone())
+            }
+            Document::Config => held.content.get(descriptor.digest()).cloned(),
+        })
+    }
+
     async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {
         let mut held = self.held.lock().unwrap();
         held.log.push(format!("head blob {repository}"));
@@ -89,6 +106,7 @@ impl RegistryWriter for MemoryRegistry {
             return Err(refused(Refusal::Denied, 403));
         }
         held.blobs.insert((upload.repository.clone(), upload.digest.clone()));
+        held.content.insert(upload.digest.clone(), content.clone());
         if let Some(from) = upload.mount_from {
             held.log.push(format!("mount {} from {from}", upload.repository));
             return Ok(Stored::Mounted);
@@ -159,11 +177,13 @@ fn found(name: &str, content: Content) -> FoundImage {
 }
 
 fn saved(name: &str, layers: &[&[u8]]) -> FoundImage {
+    let diff_ids: Vec<Digest> = layers.iter().map(|bytes| sha256(bytes)).collect();
     let layers = layers
         .iter()
         .map(|bytes| Layer { diff_id: sha256(bytes), encoding: Encoding::Tar, blob: memory(bytes) })
         .collect();
-    let config = Bytes::from(format!("{{\"name\":\"{name}\"}}"));
+    let config = serde_json::json!({ "name": name, "rootfs": { "type": "layers", "diff_ids": diff_ids } });
+    let config = Bytes::from(config.to_string());
     found(name, Content::Unpacked { config, layers, exact: None })
 }
 
@@ -201,6 +221,7 @@ fn job() -> Job {
         selection: Selection::Present,
         compression: Compression::default(),
         existing: Existing::Skip,
+        reuse: Reuse::Known,
         stop: StopAfter::Push,
         on_failure: OnFailure::Continue,
         limits: Limits { jobs: some(3), threads: some(2) },
@@ -334,6 +355,66 @@ async fn of_an_image_with_one_new_layer_only_that_is_read() {
     assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");
     let layers = report.images[0].layers;
     assert_eq!((layers.uploaded, layers.existing), (1, 2));
+}
+
+#[tokio::test]
+async fn an_image_that_somebody_else_pushed_is_not_packed_again() {
+    let registry = Arc::new(MemoryRegistry::default());
+    run(&registry, vec![saved("web:1", &[b"one", b"two"])], &job()).await.unwrap();
+    let before = registry.log().len();
+    let report = run(&registry, vec![unreadable(saved("web:1", &[b"one", b"two"]))], &job()).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Exists), "{report:?}");
+    assert_eq!(registry.log()[before..], ["head manifest o/web 1", "get Manifest o/web"]);
+}
+
+#[tokio::test]
+async fn the_layers_of_the_image_before_are_not_packed_again_by_who_has_no_cache() {
+    let registry = Arc::new(MemoryRegistry::default());
+    run(&registry, vec![saved("web:1", &[b"one", b"two"])], &job()).await.unwrap();
+    let mut next = unreadable(saved("web:1", &[b"two", b"three"]));
+    if let Content::Unpacked { layers, .. } = &mut next.content {
+        layers[1].blob = memory(b"three");
+    }
+    let report = run(&registry, vec![next], &job()).await.unwrap();
+    let layers = report.images[0].layers;
+    assert_eq!((layers.uploaded, layers.existing), (1, 1), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_layer_that_others_packed_otherwise_and_that_is_lost_is_not_sent_under_its_digest() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let six = Encoder::new(Codec::Gzip, 6).unwrap();
+    let layer = "a line that repeats and repeats\n".repeat(100).into_bytes();
+    let theirs = Job { compression: Compression::Pack(six), ..job() };
+    let report = run(&registry, vec![saved("web:1", &[&layer])], &theirs).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");
+    {
+        let mut held = registry.held.lock().unwrap();
+        let packed = held.blobs.iter().find(|(_, digest)| held.content[digest].starts_with(&[0x1f, 0x8b]));
+        held.lose_once = packed.map(|(_, digest)| digest.clone());
+    }
+    let report = run(&registry, vec![saved("web:1", &[&layer, b"new"])], &job()).await.unwrap();
+    let Status::Failed(error) = &report.images[0].status else { panic!("{report:?}") };
+    assert!(matches!(**error, ImageError::PackedOtherwise { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn layers_in_another_form_than_is_wanted_are_packed() {
+    let registry = Arc::new(MemoryRegistry::default());
+    run(&registry, vec![saved("web:1", &[b"one"])], &job()).await.unwrap();
+    let zstd = Job { compression: Compression::Pack(Encoder::ZSTD), ..job() };
+    let report = run(&registry, vec![saved("web:1", &[b"one"])], &zstd).await.unwrap();
+    assert_eq!(report.images[0].layers.uploaded, 1, "{report:?}");
+}
+
+#[tokio::test]
+async fn who_wants_no_cache_packs_every_layer() {
+    let registry = Arc::new(MemoryRegistry::default());
+    run(&registry, vec![saved("web:1", &[b"one"])], &job()).await.unwrap();
+    let before = registry.log().len();
+    let anew = Job { reuse: Reuse::Nothing, ..job() };
+    run(&registry, vec![saved("web:1", &[b"one"])], &anew).await.unwrap();
+    assert!(!registry.log()[before..].iter().any(|line| line.starts_with("get")), "{:?}", registry.log());
 }
 
 #[tokio::test]

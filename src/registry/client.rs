@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::header;
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +24,8 @@ use super::transport::{Call, Fault};
 use crate::event::Events;
 use crate::oci::{Descriptor, Digest, Manifest, Repository};
 use crate::port::{
-    Keychain, ManifestName, Origin, RegistryError, RegistryReader, RegistryWriter, SessionJournal, Stored,
-    Upload,
+    Document, Keychain, ManifestName, Origin, RegistryError, RegistryReader, RegistryWriter, SessionJournal,
+    Stored, Upload,
 };
 
 /// What a registry is, beyond the spec.
@@ -254,6 +255,15 @@ impl RegistryReader for RegistryClient {
         name: &ManifestName,
     ) -> Result<Option<Descriptor>, RegistryError> {
         self.read_manifest(&mut self.courier.policy.budget(), repository, name).await
+    }
+
+    async fn document(
+        &self,
+        repository: &Repository,
+        document: Document,
+        descriptor: &Descriptor,
+    ) -> Result<Option<Bytes>, RegistryError> {
+        self.read_document(repository, document, descriptor).await
     }
 
     async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::Method;
 
 use super::client::{RegistryClient, refused};
@@ -7,8 +8,49 @@ use super::received::Received;
 use super::request::{Scope, blob_path, call, manifest_path, reading_manifest};
 use super::transport::Call;
 use crate::event::Meter;
-use crate::oci::{Descriptor, Repository};
-use crate::port::{HeldBlob, HeldManifest, ManifestName, RegistryContent, RegistryError};
+use crate::oci::{Descriptor, Hasher, JSON_LIMIT, Repository};
+use crate::port::{Document, HeldBlob, HeldManifest, ManifestName, RegistryContent, RegistryError};
+
+impl RegistryClient {
+    /// One that is longer than any document is none.
+    pub(super) async fn read_document(
+        &self,
+        repository: &Repository,
+        document: Document,
+        descriptor: &Descriptor,
+    ) -> Result<Option<Bytes>, RegistryError> {
+        let digest = descriptor.digest();
+        if descriptor.size() > JSON_LIMIT {
+            return Ok(None);
+        }
+        let (path, subject) = match document {
+            Document::Manifest => {
+                let name = ManifestName::Digest(digest.clone());
+                (manifest_path(repository, &name), shown(repository, &name))
+            }
+            Document::Config => (blob_path(repository, digest), format!("{repository}@{digest}")),
+        };
+        let received = Received::document();
+        let get = match document {
+            Document::Manifest => reading_manifest(Method::GET, &path),
+            Document::Config => call(Method::GET, &path),
+        };
+        let get = Call { received: Some(&received), ..get };
+        let mut budget = self.courier.policy.budget();
+        let got = self.patiently(&mut budget, &get, &Scope::of(repository), &subject).await?;
+        let got = self.followed(got, &get, &subject).await?;
+        match got.status.as_u16() {
+            200 => {
+                let bytes = received.into_bytes();
+                let mut hasher = Hasher::of(digest)?;
+                hasher.update(&bytes);
+                Ok((hasher.finish() == *digest).then_some(bytes))
+            }
+            404 => Ok(None),
+            _ => Err(refused(&got, &subject)),
+        }
+    }
+}
 
 #[async_trait]
 impl RegistryContent for RegistryClient {

@@ -21,6 +21,8 @@ pub(in crate::cli) fn one(error: &ImageError, scene: &Scene<'_>) -> Failure {
         ImageError::Pack { source: PackError::Cancelled, .. } => {
             Failure::new(Class::Interrupted, "CANCELLED", error.to_string()).may_be_retried()
         }
+        ImageError::PackedOtherwise { .. } => Failure::new(Class::Refused, "BLOB_UNKNOWN", error.to_string())
+            .run("Pack all layers anew", scene.with("--no-cache")),
         ImageError::Compose { .. } => Failure::new(Class::Source, "SOURCE_DAMAGED", error.to_string())
             .say("Save or build the image again"),
     }

@@ -531,6 +531,7 @@ fn images_that_failed_are_explained() {
         pack(PackError::CrewLost),
         pack(PackError::Content(spool)),
         pack(PackError::Cancelled),
+        ImageError::PackedOtherwise { expected: digest("a"), found: digest("b") },
         ImageError::Compose(crate::oci::ComposeError { reason: "two layers and one diff_id".into() }),
     ];
     assert_snapshot!(with_scene(None, |scene| told(errors.iter().map(|error| one(error, scene)))));
