@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -38,6 +39,16 @@ pub enum Selection {
 pub enum Compression {
     None,
     Pack(Encoder),
+}
+
+/// As the command line takes it.
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Pack(encoder) => encoder.fmt(f),
+        }
+    }
 }
 
 impl Default for Compression {

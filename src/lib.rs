@@ -102,5 +102,5 @@ pub async fn run(
         StopAfter::Plan => PushReport::planned(&plan),
         StopAfter::Push => push::push(plan, job, world, events, cancel).await,
     };
-    Ok(report.with_failed_sources(found.failed).lasting(began.elapsed()))
+    Ok(report.with_failed_sources(found.failed).packed_by(job.compression).lasting(began.elapsed()))
 }

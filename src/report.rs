@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::job::Compression;
 use crate::plan::{Fate, PlannedImage, PushPlan, Step, StepId};
 use crate::port::{SourceError, SourceName};
 
@@ -37,6 +38,8 @@ fn planned(image: &PlannedImage, plan: &PushPlan) -> ImageOutcome {
 #[derive(Debug, Clone, Default)]
 pub struct PushReport {
     pub images: Vec<ImageOutcome>,
+    /// What layers were packed to that were not packed yet; absent for a run that did not get so far.
+    pub compression: Option<Compression>,
     pub bytes_sent: u64,
     pub duration: Duration,
 }
@@ -66,6 +69,12 @@ impl PushReport {
             ..ImageOutcome::of(source)
         }));
         self
+    }
+
+    /// Sets what layers were packed to.
+    #[must_use]
+    pub fn packed_by(self, compression: Compression) -> Self {
+        Self { compression: Some(compression), ..self }
     }
 
     /// Sets how long the whole run took.

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::queue::{Place, Queue};
+use super::queue::{Place, Queue, Work};
 use super::shelf::{Shelf, pack_of};
 use super::step::Done;
 use crate::content::Blob;
@@ -102,9 +102,22 @@ impl<'a> Schedule<'a> {
     }
 
     fn place(&self, id: StepId) -> Place {
-        match self.steps.get(id.0) {
-            Some(Step { action: Action::Pack { .. }, .. }) => Place::Pack,
-            _ => Place::Transfer(self.digest_of(id).cloned()),
+        let step = self.steps.get(id.0);
+        let (work, size) = match step.map(|step| &step.action) {
+            Some(Action::Pack { layer, .. }) => (Work::Pack, layer.blob.len()),
+            Some(Action::Blob { content, .. }) => (Work::Transfer, self.size_of(content)),
+            _ => (Work::Transfer, 0),
+        };
+        let image = step.map_or(0, |step| step.image);
+        Place { work, digest: self.digest_of(id).cloned(), image, size }
+    }
+
+    /// Bytes that may have to be sent.
+    fn size_of(&self, content: &BlobContent) -> u64 {
+        match content {
+            BlobContent::Known { blob, .. } => blob.len(),
+            BlobContent::Remembered { descriptor, .. } => descriptor.size(),
+            BlobContent::Packed(pack) => self.shelf.descriptor(*pack).map_or(0, Descriptor::size),
         }
     }
 

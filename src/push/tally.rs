@@ -165,6 +165,6 @@ impl<'a> Tally<'a> {
         let images: Vec<ImageOutcome> =
             self.images.into_iter().filter_map(|progress| progress.outcome).collect();
         let bytes_sent = images.iter().map(|image| image.bytes_sent).sum();
-        PushReport { images, bytes_sent, duration }
+        PushReport { images, bytes_sent, duration, compression: None }
     }
 }

@@ -19,6 +19,8 @@ struct Document<'a> {
     dry_run: bool,
     #[serde(flatten)]
     place: Place<'a>,
+    /// Of layers that were not packed yet.
+    compression: Option<String>,
     images: Vec<Image>,
     summary: Summary,
     /// Why the run as a whole could not go on.
@@ -197,6 +199,7 @@ fn whole<'a>(report: &PushReport, ending: &Ending<'a>, scene: &Scene<'_>) -> Doc
         kind: "PushReport",
         dry_run: ending.stop == StopAfter::Plan,
         place: ending.facts.map(Place::of).unwrap_or_default(),
+        compression: report.compression.map(|compression| compression.to_string()),
         images: report.images.iter().map(|image| entry(image, scene)).collect(),
         summary: Summary::of(report),
         error: ending.failure.map(Problem::of),

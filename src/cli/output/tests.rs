@@ -66,6 +66,7 @@ fn failed() -> ImageOutcome {
 
 fn report() -> PushReport {
     PushReport {
+        compression: Some(crate::Compression::default()),
         images: vec![image("myapp:dev", Status::Pushed), image("old:1", Status::Exists), failed()],
         bytes_sent: 20_971_520,
         duration: Duration::from_millis(2300),

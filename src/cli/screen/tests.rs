@@ -368,7 +368,7 @@ fn headers_say_where_it_goes_and_how_it_is_trusted() {
 
 fn report(images: Vec<ImageOutcome>) -> PushReport {
     let bytes_sent = images.iter().map(|image| image.bytes_sent).sum();
-    PushReport { images, bytes_sent, duration: Duration::from_millis(2140) }
+    PushReport { images, bytes_sent, duration: Duration::from_millis(2140), ..PushReport::default() }
 }
 
 #[test]

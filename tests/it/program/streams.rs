@@ -38,8 +38,18 @@ fn a_table_has_a_row_for_each_image() {
 #[test]
 fn json_has_the_shape_that_is_promised() {
     let report = json(&push(&["-o", "json"]));
-    let top =
-        ["apiVersion", "auth", "cluster", "dryRun", "exitCode", "images", "kind", "registry", "summary"];
+    let top = [
+        "apiVersion",
+        "auth",
+        "cluster",
+        "compression",
+        "dryRun",
+        "exitCode",
+        "images",
+        "kind",
+        "registry",
+        "summary",
+    ];
     assert_eq!(keys(&report), top);
     assert_eq!(report["apiVersion"], "plugins.idpbuilder.cnoe.io/v1alpha1");
     assert_eq!(report["kind"], "PushReport");

@@ -114,7 +114,12 @@ fn every_fact_is_a_line_of_its_type() {
     }
     let scene = Scene { command: "x", sources: &[], home: None, facts: None };
     lines.error(&explain(&Fault::Local(LocalError::NoOwner), &scene));
-    let report = PushReport { images: vec![image()], bytes_sent: 10, duration: Duration::from_secs(2) };
+    let report = PushReport {
+        images: vec![image()],
+        bytes_sent: 10,
+        duration: Duration::from_secs(2),
+        ..PushReport::default()
+    };
     lines.finished(Some(&report), 0);
     lines.finished(None, 3);
     assert_snapshot!(kept.text());
