@@ -24,7 +24,7 @@ pub use steps::{
 
 use crate::event::{Event, Events};
 use crate::job::{Existing, Job, Reuse, World};
-use crate::oci::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest, Repository};
 use crate::port::{FoundImage, RegistryError};
 use crate::report::ImageError;
 use foresight::Foresight;
@@ -77,17 +77,31 @@ pub async fn plan(
         }
         fates.push((one, standing));
     }
+    let known: HashSet<&Repository> = fates
+        .iter()
+        .filter(|(_, there)| there.is_something())
+        .map(|(one, _)| &one.target.repository)
+        .collect();
+    let new: HashSet<Repository> = fates
+        .iter()
+        .map(|(one, _)| &one.target.repository)
+        .filter(|repository| !known.contains(repository))
+        .cloned()
+        .collect();
     let wanted = fates
         .iter()
         .filter(|(_, standing)| matches!(standing, Standing::Differs(_)))
         .flat_map(|(one, _)| {
-            let digests = survey::known_digests(&one.image, &foresight);
-            digests.into_iter().map(|digest| (one.target.repository.clone(), digest))
+            let repository = &one.target.repository;
+            let blobs = survey::known_blobs(&one.image, &foresight).into_iter();
+            blobs
+                .filter(|(_, size)| !(new.contains(repository) && world.reader.best_unasked(*size)))
+                .map(|(digest, _)| (repository.clone(), digest))
         })
         .filter(|_| job.existing == Existing::Skip)
         .collect();
     let presence = survey::blobs(wanted, world, jobs).await?;
-    let plan = assemble(fates, Graph::new(foresight, presence));
+    let plan = PushPlan { new, ..assemble(fates, Graph::new(foresight, presence)) };
     announce(&plan, events);
     Ok(plan)
 }
@@ -145,6 +159,13 @@ enum Standing {
     Same,
     Differs(Option<Digest>),
     Refused(RegistryError),
+}
+
+impl Standing {
+    /// Whether the tag is known to point to anything.
+    fn is_something(&self) -> bool {
+        !matches!(self, Self::Differs(None))
+    }
 }
 
 fn standing(

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Presence, Target};
@@ -119,6 +120,8 @@ pub enum Fate {
 pub struct PushPlan {
     pub(crate) steps: Vec<Step>,
     pub(crate) images: Vec<PlannedImage>,
+    /// Where no tag of the run points to anything yet: most likely nothing is there.
+    pub(crate) new: HashSet<Repository>,
 }
 
 impl PushPlan {
@@ -126,6 +129,12 @@ impl PushPlan {
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// Whether no tag of the run in this repository points to anything yet.
+    #[must_use]
+    pub fn is_new(&self, repository: &Repository) -> bool {
+        self.new.contains(repository)
     }
 
     #[must_use]

@@ -63,8 +63,8 @@ pub(super) async fn has_referrers(
     Ok(true)
 }
 
-/// The blobs of an image whose digests are known before anything is packed.
-pub(super) fn known_digests(image: &FoundImage, foresight: &Foresight) -> Vec<Digest> {
+/// The blobs of an image whose digests are known before anything is packed, with their sizes in bytes.
+pub(super) fn known_blobs(image: &FoundImage, foresight: &Foresight) -> Vec<(Digest, u64)> {
     if let Some(tree) = foresight.exact(image) {
         let mut digests = Vec::new();
         for tree in std::iter::once(tree).chain(tree.referrers.iter().map(|referrer| &**referrer)) {
@@ -73,13 +73,13 @@ pub(super) fn known_digests(image: &FoundImage, foresight: &Foresight) -> Vec<Di
         return digests;
     }
     let Content::Unpacked { config, layers, .. } = &image.content else { return Vec::new() };
-    let mut digests = vec![config_descriptor(config).digest().clone()];
-    digests.extend(layers.iter().filter_map(|layer| Some(foresight.layer(layer)?.digest().clone())));
-    digests
+    let config = config_descriptor(config);
+    let known = layers.iter().filter_map(|layer| foresight.layer(layer));
+    std::iter::once(config).chain(known).map(|blob| (blob.digest().clone(), blob.size())).collect()
 }
 
-fn collect(tree: &ImageTree, digests: &mut Vec<Digest>) {
-    digests.extend(tree.blobs.iter().map(|(descriptor, _)| descriptor.digest().clone()));
+fn collect(tree: &ImageTree, digests: &mut Vec<(Digest, u64)>) {
+    digests.extend(tree.blobs.iter().map(|(blob, _)| (blob.digest().clone(), blob.size())));
     for child in &tree.children {
         collect(child, digests);
     }

@@ -85,6 +85,10 @@ pub trait RegistryReader: Send + Sync {
         descriptor: &Descriptor,
     ) -> Result<Option<Bytes>, RegistryError>;
 
+    /// Whether a blob of so many bytes is best sent without asking for it: the registry takes it, or says that
+    /// it has it, in one and the same answer.
+    fn best_unasked(&self, size: u64) -> bool;
+
     /// The size of a blob in bytes (HEAD), `None` where this repository does not have it.
     async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError>;
 }

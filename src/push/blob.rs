@@ -16,6 +16,8 @@ pub(super) struct BlobTask {
     size: u64,
     bytes: Bytes,
     presence: Option<Presence>,
+    /// The registry lost it: whether it has it now is its word before anything is sent.
+    lost: bool,
     elsewhere: Option<Repository>,
 }
 
@@ -55,13 +57,14 @@ pub(super) fn prepare(
             (digest, blob.len(), Bytes::Ready(blob, hashed(schedule.form(*pack)?)), None)
         }
     };
+    let lost = schedule.is_second_round(id);
     let presence = if schedule.is_stored(&digest, repository) {
         Some(Presence::Present)
     } else {
-        surveyed.filter(|_| !schedule.is_second_round(id))
+        surveyed.filter(|_| !lost)
     };
     let elsewhere = schedule.elsewhere(&digest, repository).cloned();
-    Some(BlobTask { repository: repository.clone(), digest, size, bytes, presence, elsewhere })
+    Some(BlobTask { repository: repository.clone(), digest, size, bytes, presence, lost, elsewhere })
 }
 
 pub(super) async fn run(
@@ -85,6 +88,9 @@ pub(super) async fn run(
 async fn presence(task: &BlobTask, scene: Scene<'_>) -> Result<Presence, RegistryError> {
     if let Some(presence) = task.presence {
         return Ok(presence);
+    }
+    if !task.lost && scene.plan.is_new(&task.repository) && scene.world.reader.best_unasked(task.size) {
+        return Ok(Presence::Absent);
     }
     if scene.existing == Existing::Replace {
         return Ok(Presence::Absent);

@@ -42,7 +42,7 @@ pub async fn push(
     let mut schedule = Schedule::new(&plan, job.limits);
     let mut tally = Tally::new(&plan);
     let mut running = FuturesUnordered::new();
-    let scene = Scene { world, crew: &crew, events, cancel, existing: job.existing };
+    let scene = Scene { world, plan: &plan, crew: &crew, events, cancel, existing: job.existing };
     tally.settle(&schedule, events);
     loop {
         if cancel.is_cancelled() {

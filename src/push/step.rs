@@ -10,7 +10,7 @@ use crate::event::{BlobOutcome, Event, Events, Meter};
 use crate::job::{Existing, World};
 use crate::oci::{Digest, Manifest, Repository};
 use crate::pack::{Crew, Form, PackError, Packed, Unpacked, Workshop, pack};
-use crate::plan::{Action, Step, StepId};
+use crate::plan::{Action, PushPlan, Step, StepId};
 use crate::port::{RegistryError, Remembered};
 use crate::report::ImageError;
 
@@ -46,6 +46,7 @@ pub(super) struct Counted {
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub(super) world: &'a World,
+    pub(super) plan: &'a PushPlan,
     pub(super) crew: &'a Arc<Crew>,
     pub(super) events: &'a Events,
     pub(super) cancel: &'a CancellationToken,

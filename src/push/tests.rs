@@ -31,6 +31,7 @@ struct Held {
     blobs: HashSet<(Repository, Digest)>,
     manifests: HashMap<(Repository, String), Manifest>,
     content: HashMap<Digest, Bytes>,
+    best_unasked: bool,
     log: Vec<String>,
     refuse_upload_of: Option<Digest>,
     refuse_head_in: Option<Repository>,
@@ -80,6 +81,10 @@ impl RegistryReader for MemoryRegistry {
             }
             Document::Config => held.content.get(descriptor.digest()).cloned(),
         })
+    }
+
+    fn best_unasked(&self, _: u64) -> bool {
+        self.held.lock().unwrap().best_unasked
     }
 
     async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {
@@ -396,6 +401,17 @@ async fn a_layer_that_others_packed_otherwise_and_that_is_lost_is_not_sent_under
     let report = run(&registry, vec![saved("web:1", &[&layer, b"new"])], &job()).await.unwrap();
     let Status::Failed(error) = &report.images[0].status else { panic!("{report:?}") };
     assert!(matches!(**error, ImageError::PackedOtherwise { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn nothing_small_is_asked_for_in_a_new_repository_of_a_registry_that_says_it_while_it_takes() {
+    let registry = Arc::new(MemoryRegistry::default());
+    registry.held.lock().unwrap().best_unasked = true;
+    let images = vec![saved("web:1", &[b"one", b"two"]), found("exact:1", Content::Exact(tree(&[b"three"])))];
+    run(&registry, images, &job()).await.unwrap();
+    assert_eq!((registry.count("head blob"), registry.count("upload")), (0, 5));
+    run(&registry, vec![saved("web:1", &[b"one", b"new"])], &job()).await.unwrap();
+    assert!(registry.count("head blob") > 0);
 }
 
 #[tokio::test]

@@ -35,6 +35,10 @@ pub enum Dialect {
     Spec,
 }
 
+/// Bytes that cost a Gitea less than a question: it mounts what it has from anywhere, and takes what it has
+/// not, with one POST.
+const UNASKED: u64 = 2 * 1024 * 1024;
+
 /// Everything that a client is told once.
 pub struct Options {
     pub origin: Origin,
@@ -264,6 +268,10 @@ impl RegistryReader for RegistryClient {
         descriptor: &Descriptor,
     ) -> Result<Option<Bytes>, RegistryError> {
         self.read_document(repository, document, descriptor).await
+    }
+
+    fn best_unasked(&self, size: u64) -> bool {
+        self.dialect() == Dialect::Gitea && size <= UNASKED
     }
 
     async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {

@@ -48,7 +48,7 @@ fn tag(needs: Vec<StepId>) -> Step {
 }
 
 fn plan(steps: Vec<Step>) -> PushPlan {
-    PushPlan { steps, images: Vec::new() }
+    PushPlan { steps, ..PushPlan::default() }
 }
 
 fn done(schedule: &Schedule<'_>, id: StepId) -> Done {
