@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use super::usage::WordError;
-use crate::oci::Reference;
+use crate::oci::reference;
 use crate::source::{ArchiveKind, EngineKind, Spec};
 
 /// What stands at a path.
@@ -184,13 +184,13 @@ fn at_path(path: &Path, probe: &dyn Probe) -> Spec {
 
 /// Checks that an engine could have an image of this name.
 fn named(text: &str) -> Result<String, WordError> {
-    let Err(error) = Reference::try_from(text) else { return Ok(text.to_owned()) };
+    let Err(error) = reference(text) else { return Ok(text.to_owned()) };
     let (path, tag) = match text.rsplit_once(':') {
         Some((path, tag)) if !tag.contains('/') => (path, format!(":{tag}")),
         _ => (text, String::new()),
     };
     let suggestion = path.to_lowercase() + &tag;
-    if path.chars().any(char::is_uppercase) && Reference::try_from(suggestion.as_str()).is_ok() {
+    if path.chars().any(char::is_uppercase) && reference(&suggestion).is_ok() {
         return Err(WordError::UpperCase { word: text.to_owned(), suggestion });
     }
     Err(WordError::NotAName { word: text.to_owned(), reason: error.to_string() })

@@ -10,6 +10,7 @@ mod json;
 mod manifest;
 mod name;
 mod platform;
+mod reference;
 
 pub use compose::{ComposeError, compose};
 pub use docker::{DockerSave, SavedImage};
@@ -21,3 +22,4 @@ pub use platform::{platform_text, serves};
 
 pub use oci_client::Reference;
 pub use oci_spec::image::{Descriptor, Digest, ImageConfiguration, MediaType, Platform};
+pub use reference::reference;

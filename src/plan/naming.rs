@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::oci::{NameError, Reference, Repository, Tag};
+use crate::oci::{NameError, Repository, Tag, reference};
 use crate::port::{FoundImage, Suggested};
 
 /// Names without a registry are Docker Hub's, and its official images are below `library`.
@@ -183,7 +183,7 @@ impl Naming {
         let written = name.strip_prefix(&self.registry.0).is_some_and(|rest| rest.starts_with('/'));
         // An owner is written as Gitea shows it (`giteaAdmin`); its repositories are lower case.
         let text = if written { lower_case_owner(name, self.registry.0.len() + 1) } else { name.to_owned() };
-        let reference = Reference::try_from(text.as_str()).map_err(|error| name_error(name, &error))?;
+        let reference = reference(&text).map_err(|error| name_error(name, &error))?;
         let path = reference.repository();
         let on_hub = matches!(reference.registry(), DOCKER_HUB | "registry-1.docker.io");
         let official = path.strip_prefix("library/").filter(|_| on_hub);
@@ -307,7 +307,7 @@ fn name_error(name: &str, error: &oci_client::ParseError) -> TargetError {
         _ => (name, None),
     };
     let suggestion = path.to_lowercase() + &tag.map(|tag| format!(":{tag}")).unwrap_or_default();
-    if path.chars().any(char::is_uppercase) && Reference::try_from(suggestion.as_str()).is_ok() {
+    if path.chars().any(char::is_uppercase) && reference(&suggestion).is_ok() {
         return TargetError::UpperCase { name: name.to_owned(), suggestion };
     }
     TargetError::Name { name: name.to_owned(), reason: error.to_string() }

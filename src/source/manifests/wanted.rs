@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::document::Rename;
-use crate::oci::Reference;
+use crate::oci::reference;
 
 /// An image that a manifest refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub(super) fn place(name: &str, registry: Option<&str>) -> Result<Place, Left> {
     if name.contains("{{") {
         return Err(Left::Template);
     }
-    let Ok(reference) = Reference::try_from(name) else { return Err(Left::NoName) };
+    let Ok(reference) = reference(name) else { return Err(Left::NoName) };
     if reference.digest().is_some() {
         return Err(Left::Pinned);
     }
