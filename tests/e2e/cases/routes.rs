@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::kit::{
     Certificate, Containerd, Ingress, IngressSettings, KubeApi, Push, Servers, Speaks, describe_cluster,
-    digest_of, localbuild, pulled, testdata,
+    digest_of, image, localbuild, pulled, testdata,
 };
 
 cases![
@@ -18,6 +18,7 @@ cases![
     a_users_own_authority_is_trusted,
     a_layer_over_the_ingresss_limit_arrives,
     a_node_pulls_and_unpacks_what_was_pushed,
+    a_node_unpacks_every_form_of_a_layer_of_many_blocks,
 ];
 
 /// A second cluster in the same API: its context is the only one in the kubeconfig.
@@ -124,6 +125,32 @@ fn a_node_pulls_and_unpacks_what_was_pushed(servers: &Servers) -> Result<()> {
     ] {
         let push = Push::new()?.kubeconfig(servers.api.kubeconfig()).args(["--as", name]);
         let ran = push.arg(testdata(archive)).run()?.exits(0)?;
+        for reference in ran.references() {
+            node.pull(reference, &servers.gitea.password)?;
+        }
+    }
+    Ok(())
+}
+
+/// Blocks that are packed, and such as are stored since they do not shrink.
+fn a_node_unpacks_every_form_of_a_layer_of_many_blocks(servers: &Servers) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let archive = folder.path().join("forms.tar");
+    let text = "a line of a file, and another one like it\n".repeat(30_000);
+    let mut whole = tar::Builder::new(Vec::new());
+    for (name, content) in [("text", text.into_bytes()), ("noise", image::layer(77, 900_000)?)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        whole.append_data(&mut header, name, content.as_slice())?;
+    }
+    image::docker_archive(&archive, "forms:1", &[whole.into_inner()?])?;
+    let node = Containerd::start(&servers.ingress)?;
+    for form in ["auto", "gzip", "gzip:6", "zstd", "zstd:9", "none"] {
+        let name = format!("forms:{}", form.replace(':', "-"));
+        let push = Push::new()?.kubeconfig(servers.api.kubeconfig());
+        let ran =
+            push.args(["--no-cache", "--as", &name, "--compression", form]).arg(&archive).run()?.exits(0)?;
         for reference in ran.references() {
             node.pull(reference, &servers.gitea.password)?;
         }
