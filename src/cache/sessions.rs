@@ -1,6 +1,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use super::folder::make_private;
@@ -15,21 +16,25 @@ const OLDEST: Duration = Duration::from_hours(20);
 /// A folder of small files, one for each upload that is open. A file is locked by the process whose upload it
 /// is, until that process ends in whatever way, so that two runs never write into one session.
 #[derive(Debug)]
-pub struct SessionFolder(PathBuf);
+pub struct SessionFolder {
+    folder: PathBuf,
+    pruned: Once,
+}
 
 impl SessionFolder {
     /// Below the cache folder; made when something is noted.
     #[must_use]
     pub fn new(cache: &Path) -> Self {
-        Self(cache.join("sessions"))
+        Self { folder: cache.join("sessions"), pruned: Once::new() }
     }
 
     fn locked(&self, name: &str) -> std::io::Result<Entry> {
-        if let Some(cache) = self.0.parent() {
+        if let Some(cache) = self.folder.parent() {
             make_private(cache)?;
         }
-        make_private(&self.0)?;
-        let path = self.0.join(name);
+        make_private(&self.folder)?;
+        self.pruned.call_once(|| prune(&self.folder));
+        let path = self.folder.join(name);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -58,10 +63,25 @@ fn line(name: &str, path: &str) -> String {
     format!("{path} {}\n", sha256(format!("{name} {path}").as_bytes()).digest())
 }
 
+/// Entries of uploads that nobody came back to, or that were done when their run was killed.
+fn prune(folder: &Path) {
+    let Ok(entries) = folder.read_dir() else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let Ok(file) = File::open(&path) else { continue };
+        if is_old(&file) && file.try_lock().is_ok() {
+            fs::remove_file(&path).ok();
+        }
+    }
+}
+
+fn is_old(file: &File) -> bool {
+    let written = file.metadata().and_then(|meta| meta.modified());
+    written.is_ok_and(|at| SystemTime::now().duration_since(at).unwrap_or_default() > OLDEST)
+}
+
 fn read(mut file: &File, name: &str) -> Option<String> {
     let meta = file.metadata().ok()?;
-    let age = SystemTime::now().duration_since(meta.modified().ok()?).unwrap_or_default();
-    if meta.len() > LARGEST || age > OLDEST {
+    if meta.len() > LARGEST || is_old(file) {
         return None;
     }
     let mut text = String::new();
@@ -173,6 +193,19 @@ mod tests {
             assert_eq!(claim(&folder).unwrap().session(), None);
             fs::write(&path, "").unwrap();
         }
+    }
+
+    #[test]
+    fn what_nobody_came_back_to_goes_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        claim(&SessionFolder::new(dir.path())).unwrap().note("/v2/x");
+        let path = fs::read_dir(dir.path().join("sessions")).unwrap().next().unwrap().unwrap().path();
+        let old = SystemTime::now() - OLDEST - Duration::from_mins(1);
+        File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        let origin = Origin::new(Scheme::Https, "other.example", 443);
+        let folder = SessionFolder::new(dir.path());
+        drop(folder.claim(&origin, &"owner/web".parse().unwrap(), &sha256(b"layer")));
+        assert!(!path.exists());
     }
 
     #[cfg(unix)]
