@@ -12,6 +12,8 @@ cases![
     an_image_that_docker_tags_anew_is_pushed_again,
     a_watch_outlives_a_restart_of_docker,
     an_image_that_podman_loads_anew_is_pushed_again,
+    an_image_that_is_tagged_for_the_cluster_is_pushed_when_it_comes,
+    images_of_manifests_are_pushed_again_when_either_changes,
 ];
 
 /// Archives of three images with one name.
@@ -69,4 +71,55 @@ fn an_image_that_podman_loads_anew_is_pushed_again(servers: &Servers) -> Result<
     podman.load(&second)?;
     watch.answers(2)?;
     watch.interrupt()?.exits(0)?.says(&[": 2 pushes, 0 failed, "]).map(drop)
+}
+
+fn an_image_that_is_tagged_for_the_cluster_is_pushed_when_it_comes(servers: &Servers) -> Result<()> {
+    let docker = Dockerd::start()?;
+    let (_folder, [first, second, _]) = archives("watch-tagged:1")?;
+    let named = |name: &str| format!("{}/giteaadmin/{name}", servers.ingress.registry());
+    docker.load(&first, "watch-tagged:1", "not-for-the-cluster:1")?;
+    docker.tag("watch-tagged:1", &named("watched-a"), "1")?;
+    let mut watch = watch(servers, "--all-tagged")?.env("DOCKER_HOST", docker.host()).start()?;
+    watch.answers(1)?;
+    docker.load(&second, "watch-tagged:1", "not-for-the-cluster:1")?;
+    docker.tag("watch-tagged:1", &named("watched-b"), "1")?;
+    watch.answers(3)?;
+    let ran = watch.interrupt()?.exits(0)?.says(&[": 2 pushes, 0 failed, "])?;
+    for name in ["watched-a", "watched-b"] {
+        let stored = pulled(&servers.gitea.admin(), &format!("giteaadmin/{name}"), "1")?;
+        let pushed = format!("{}:1@{}", named(name), stored.digest);
+        ensure!(ran.references().get(1..).is_some_and(|last| last.contains(&pushed.as_str())), "{ran:?}");
+    }
+    Ok(())
+}
+
+fn images_of_manifests_are_pushed_again_when_either_changes(servers: &Servers) -> Result<()> {
+    let (folder, [first, second, third]) = archives("watch-deployed:1")?;
+    let load = |archive, name| servers.docker.load(archive, "watch-deployed:1", name);
+    let pod = |image: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: x}}\nspec: {{containers: [{{name: a, image: '{image}'}}]}}\n"
+        )
+    };
+    let named = |name: &str| format!("{}/giteaadmin/{name}", servers.ingress.registry());
+    let (one, two) = (named("watch-one:1"), named("watch-two:1"));
+    load(&first, "watch-one:1")?;
+    load(&second, "watch-two:1")?;
+    let manifests = folder.path().join("pods.yaml");
+    fs::write(&manifests, pod(&one))?;
+    let watch = Push::new()?.arg("watch").kubeconfig(servers.api.kubeconfig());
+    let watch = watch.env("DOCKER_HOST", servers.docker.host()).arg("--from-manifests").arg(&manifests);
+    let mut watch = watch.start()?;
+    watch.answers(1)?;
+    load(&third, "watch-one:1")?;
+    watch.answers(2)?;
+    fs::write(&manifests, pod(&one) + &pod(&two))?;
+    watch.answers(4)?;
+    let ran = watch.interrupt()?.exits(0)?.says(&[": 3 pushes, 0 failed, "])?;
+    for (reference, name) in [(&one, "watch-one"), (&two, "watch-two")] {
+        let stored = pulled(&servers.gitea.admin(), &format!("giteaadmin/{name}"), "1")?;
+        let pushed = format!("{reference}@{}", stored.digest);
+        ensure!(ran.references().get(2..).is_some_and(|last| last.contains(&pushed.as_str())), "{ran:?}");
+    }
+    Ok(())
 }
