@@ -47,6 +47,8 @@ pub(super) enum UsageError {
     WatchSeveral,
     #[error("standard input cannot be watched")]
     WatchStdin,
+    #[error("`{}` is a stream, which can be read only once, and is not watched", path.display())]
+    WatchStream { path: PathBuf },
     #[error("`{}` is a folder and no OCI layout, and is not watched", path.display())]
     WatchFolder { path: PathBuf },
     #[error("`watch` beside `--dry-run`")]

@@ -13,6 +13,8 @@ use crate::source::{ArchiveKind, EngineKind, Spec};
 pub(super) enum Seen {
     Nothing,
     File,
+    /// A pipe or a device: what is read from it is gone from it.
+    Stream,
     /// A folder that is an OCI layout.
     Layout,
     Folder,
@@ -140,8 +142,8 @@ fn without_scheme(text: &str, probe: &dyn Probe) -> Result<Meant, WordError> {
         return Ok(at_path(path, probe).into());
     }
     match probe.look(path) {
-        seen @ (Seen::File | Seen::Layout) => {
-            let what = if seen == Seen::File { "file" } else { "OCI layout" };
+        seen @ (Seen::File | Seen::Stream | Seen::Layout) => {
+            let what = if seen == Seen::Layout { "OCI layout" } else { "file" };
             let note = named(text).ok().map(|_| {
                 format!(
                     "`{text}` is taken as the {what} of that name; the image is docker-daemon:{text} or podman:{text}"
@@ -176,7 +178,7 @@ fn at_path(path: &Path, probe: &dyn Probe) -> Spec {
     let path_buf = path.to_path_buf();
     let archive = |path| Spec::Archive { path, kind: ArchiveKind::Any, name: None };
     match probe.look(path) {
-        Seen::File => archive(path_buf),
+        Seen::File | Seen::Stream => archive(path_buf),
         Seen::Nothing if path.to_str().is_some_and(has_tar_suffix) => archive(path_buf),
         Seen::Layout | Seen::Folder | Seen::Nothing => Spec::Folder { path: path_buf },
     }
@@ -204,7 +206,8 @@ impl Probe for Disk {
     fn look(&self, path: &Path) -> Seen {
         match std::fs::metadata(path) {
             Err(_) => Seen::Nothing,
-            Ok(meta) if !meta.is_dir() => Seen::File,
+            Ok(meta) if meta.is_file() => Seen::File,
+            Ok(meta) if !meta.is_dir() => Seen::Stream,
             Ok(_) if path.join("oci-layout").is_file() => Seen::Layout,
             Ok(_) => Seen::Folder,
         }

@@ -144,6 +144,19 @@ fn a_file_that_is_removed_and_made_again_is_pushed() {
 }
 
 #[test]
+fn what_can_be_read_only_once_is_not_watched() {
+    let case = Case::new();
+    let pipe = case.beside("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for path in [pipe.as_path(), Path::new("/dev/stdin")] {
+        let said = format!("`{}` is a stream, which can be read only once", path.display());
+        Program::watch_to(&case.registry).arg(path).run().exits(2).says(&[&said]);
+    }
+    assert!(case.registry.requests().is_empty());
+}
+
+#[test]
 fn a_layout_is_pushed_when_its_index_changes() {
     let case = Case::new();
     let folder = case.beside("layout");

@@ -105,6 +105,7 @@ fn usage_errors_are_explained() {
             UsageError::TwoOwners { owner: "me".into(), path: "team".into() },
             UsageError::WatchSeveral,
             UsageError::WatchStdin,
+            UsageError::WatchStream { path: "/dev/stdin".into() },
             UsageError::WatchFolder { path: "images".into() },
             UsageError::WatchPlan,
         ],

@@ -44,7 +44,7 @@ pub(super) fn explain(error: &UsageError, scene: &Scene<'_>) -> Failure {
             failure.say("Leave out --owner, or the path behind the registry's name")
         }
         UsageError::WatchSeveral => failure.say("Start one watch for each of them"),
-        UsageError::WatchStdin => failure.say("Write the tar to a file, and watch that"),
+        UsageError::WatchStdin | UsageError::WatchStream { .. } => failure.say("Write the tar to a file, and watch that"),
         UsageError::WatchFolder { path } => failure
             .say("Name an archive in it")
             .run("If a layout is to come there", scene.of(&format!("watch oci:{}", path.display()))),
