@@ -1,6 +1,7 @@
 use std::io;
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::deferred::Part;
 use super::{ContentError, FileRange};
@@ -32,15 +33,15 @@ impl Blob {
         self.len() == 0
     }
 
-    /// Gets what is not there yet; a reader would wait for it just as well, but not everybody who reads may
-    /// wait. Blocks the thread.
+    /// Gets what is not there yet, until `cancel` gives it up. A reader would wait for it just as well, but
+    /// not everybody who reads may wait, and none can be stopped. Blocks the thread.
     ///
     /// # Errors
-    /// When it cannot be got, or is not what was known of it.
-    pub fn ready(&self) -> Result<(), ContentError> {
+    /// When it cannot be got, is given up, or is not what was known of it.
+    pub fn ready(&self, cancel: &CancellationToken) -> Result<(), ContentError> {
         match self {
             Self::Range(_) | Self::Memory(_) => Ok(()),
-            Self::Deferred(part) => part.blob().map(drop),
+            Self::Deferred(part) => part.blob_unless(cancel).map(drop),
         }
     }
 

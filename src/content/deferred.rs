@@ -2,13 +2,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Blob, ContentError};
 use crate::oci::Digest;
 
 /// Blobs by what their users know them by.
 pub type Parts = HashMap<Digest, Blob>;
 
-type Fetch = dyn Fn() -> Result<Parts, ContentError> + Send + Sync;
+type Fetch = dyn Fn(&CancellationToken) -> Result<Parts, ContentError> + Send + Sync;
 
 /// Blobs that cost so much to get that none is got before one of them is read: the export of an engine.
 /// Whoever reads first gets all of them, and the others wait for it.
@@ -21,11 +23,11 @@ pub struct Deferred {
 }
 
 impl Deferred {
-    /// `fetch` is called at most once, and may block its thread.
+    /// `fetch` is called at most once, and may block its thread until the token is cancelled.
     #[must_use]
     pub fn new(
         name: String,
-        fetch: impl Fn() -> Result<Parts, ContentError> + Send + Sync + 'static,
+        fetch: impl Fn(&CancellationToken) -> Result<Parts, ContentError> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self { name, fetch: Box::new(fetch), parts: OnceLock::new() })
     }
@@ -58,7 +60,12 @@ impl Part {
 
     /// The blob itself. Blocks the thread until it is there.
     pub(super) fn blob(&self) -> Result<&Blob, ContentError> {
-        match self.whole.parts.get_or_init(|| (self.whole.fetch)().map_err(Arc::new)) {
+        self.blob_unless(&CancellationToken::new())
+    }
+
+    /// The blob itself. Blocks the thread until it is there; whoever is first may give it up for all.
+    pub(super) fn blob_unless(&self, cancel: &CancellationToken) -> Result<&Blob, ContentError> {
+        match self.whole.parts.get_or_init(|| (self.whole.fetch)(cancel).map_err(Arc::new)) {
             Err(error) => Err(ContentError::Deferred(Arc::clone(error))),
             Ok(parts) => match parts.get(&self.key) {
                 Some(blob) if blob.len() == self.len => Ok(blob),
@@ -81,7 +88,7 @@ mod tests {
     fn counted(contents: &'static [&'static str]) -> (Arc<Deferred>, Arc<AtomicUsize>) {
         let calls = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&calls);
-        let deferred = Deferred::new("podman:web".to_owned(), move || {
+        let deferred = Deferred::new("podman:web".to_owned(), move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
             let part =
                 |content: &&'static str| (sha256(content.as_bytes()), Blob::Memory(Bytes::from(*content)));
@@ -126,9 +133,9 @@ mod tests {
     #[test]
     fn a_failure_is_told_to_all_readers() {
         let deferred =
-            Deferred::new("podman:web".to_owned(), || Err(ContentError::NotRegular { path: "x".into() }));
+            Deferred::new("podman:web".to_owned(), |_| Err(ContentError::NotRegular { path: "x".into() }));
         for _ in 0..2 {
-            let error = deferred.part(sha256(b"one"), 3).ready().unwrap_err();
+            let error = deferred.part(sha256(b"one"), 3).ready(&CancellationToken::new()).unwrap_err();
             assert_eq!(error.to_string(), "`x` is not a regular file");
         }
     }

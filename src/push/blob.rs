@@ -1,3 +1,5 @@
+use tokio_util::sync::CancellationToken;
+
 use super::schedule::Schedule;
 use super::step::{Counted, Done, Scene, run_pack};
 use crate::content::Blob;
@@ -102,14 +104,19 @@ async fn presence(task: &BlobTask, scene: Scene<'_>) -> Result<Presence, Registr
 }
 
 /// Before the request begins: a registry does not wait for an engine's export in the middle of it.
-async fn get_ready(blob: &Blob, digest: &Digest) -> Result<(), RegistryError> {
+async fn get_ready(blob: &Blob, digest: &Digest, cancel: &CancellationToken) -> Result<(), RegistryError> {
     if !blob.is_deferred() {
         return Ok(());
     }
-    let (blob, subject) = (blob.clone(), format!("could not read blob `{digest}`"));
-    let ready = tokio::task::spawn_blocking(move || blob.ready()).await;
+    let (blob, waiting) = (blob.clone(), cancel.clone());
+    let ready = tokio::task::spawn_blocking(move || blob.ready(&waiting)).await;
     // A thread that did not come to its end belongs to a run that is over.
-    ready.unwrap_or(Ok(())).map_err(|source| RegistryError::Content { subject, source })
+    ready.unwrap_or(Ok(())).map_err(|source| {
+        if cancel.is_cancelled() {
+            return RegistryError::Cancelled;
+        }
+        RegistryError::Content { subject: format!("could not read blob `{digest}`"), source }
+    })
 }
 
 async fn upload(
@@ -132,7 +139,7 @@ async fn upload(
     };
     let meter = Meter::default();
     let digest = &task.digest;
-    get_ready(blob, digest).await?;
+    get_ready(blob, digest, scene.cancel).await?;
     scene.events.emit(Event::BlobStarted { digest: digest.clone(), size: blob.len(), meter: meter.clone() });
     let upload = Upload {
         repository: &task.repository,

@@ -132,6 +132,11 @@ fn pack_watched(
     workshop: Workshop<'_>,
     (meter, cancel): (&Meter, &CancellationToken),
 ) -> Result<Packed, PackError> {
+    // What fails when the run is stopped is an export that was given up.
+    layer
+        .blob
+        .ready(cancel)
+        .map_err(|error| if cancel.is_cancelled() { PackError::Cancelled } else { error.into() })?;
     pack(layer, form, workshop, &mut |bytes| {
         meter.advance(bytes);
         if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

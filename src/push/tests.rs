@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::content::{Blob, SpoolDir};
+use crate::content::{Blob, ContentError, Deferred, SpoolDir};
 use crate::event::Events;
 use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, sha256};
 use crate::pack::{Codec, Encoder, Encoding, Form};
@@ -248,15 +248,18 @@ async fn run_with(
     job: &Job,
     index: Arc<dyn PackIndex>,
 ) -> Result<PushReport, RunError> {
-    let world = World {
+    let cancel = registry.held.lock().unwrap().cancel_on_upload.clone().unwrap_or_default();
+    crate::run(job, &world(registry, images, index), &Events::none(), &cancel).await
+}
+
+fn world(registry: &Arc<MemoryRegistry>, images: Vec<FoundImage>, index: Arc<dyn PackIndex>) -> World {
+    World {
         index,
         sources: vec![Arc::new(Fixed(images))],
         reader: Arc::clone(registry) as _,
         writer: Arc::clone(registry) as _,
         spools: SpoolDir::new(std::env::temp_dir()),
-    };
-    let cancel = registry.held.lock().unwrap().cancel_on_upload.clone().unwrap_or_default();
-    crate::run(job, &world, &Events::none(), &cancel).await
+    }
 }
 
 #[tokio::test]
@@ -548,6 +551,39 @@ async fn cancelling_ends_with_a_whole_report_and_no_tag() {
     assert_eq!(report.verdict(), Verdict::Cancelled);
     assert_eq!(report.images.len(), 2);
     assert_eq!(registry.count("put"), 0);
+}
+
+/// A layer that does not come, and whose wait ends with the run.
+fn awaited(bytes: &'static [u8], run: &CancellationToken) -> Blob {
+    let run = run.clone();
+    let never = Deferred::new("podman:web".into(), move |cancel| {
+        assert!(!cancel.is_cancelled());
+        run.cancel();
+        assert!(cancel.is_cancelled());
+        Err(ContentError::Fetch { name: "podman:web".into(), reason: "given up".into() })
+    });
+    never.part(sha256(bytes), bytes.len() as u64)
+}
+
+#[tokio::test]
+async fn waiting_for_the_bytes_of_a_layer_ends_when_the_run_is_stopped() {
+    let mut unpacked = saved("web:1", &[b"one"]);
+    let mut exact = tree(&[b"two"]);
+    let run = CancellationToken::new();
+    if let Content::Unpacked { layers, .. } = &mut unpacked.content {
+        layers[0].blob = awaited(b"one", &run);
+    }
+    let stopped = async |image, run| {
+        let registry = Arc::new(MemoryRegistry::default());
+        let world = world(&registry, vec![image], remembering());
+        let report = crate::run(&job(), &world, &Events::none(), &run).await.unwrap();
+        assert_eq!((report.verdict(), report.images.len()), (Verdict::Cancelled, 1));
+        assert_eq!(registry.count("put"), 0);
+    };
+    stopped(unpacked, run).await;
+    let run = CancellationToken::new();
+    Arc::get_mut(&mut exact).unwrap().blobs[1].1 = awaited(b"two", &run);
+    stopped(found("web:1", Content::Exact(exact)), run).await;
 }
 
 #[tokio::test]

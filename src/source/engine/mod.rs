@@ -96,10 +96,15 @@ async fn remember(mut image: FoundImage, chosen: &Chosen, places: &Places) -> Fo
 /// that the export runs beside them on the runtime, and they wait at the channel.
 fn deferred(chosen: Chosen, wanted: Wanted) -> Arc<Deferred> {
     let runtime = Handle::current();
-    Deferred::new(wanted.shown.clone(), move || {
+    Deferred::new(wanted.shown.clone(), move |cancel| {
         let (sender, exported) = mpsc::channel();
-        let (chosen, again) = (chosen.clone(), wanted.clone());
-        runtime.spawn(async move { sender.send(export::export(&chosen, &again).await) });
+        let (chosen, again, cancel) = (chosen.clone(), wanted.clone(), cancel.clone());
+        runtime.spawn(async move {
+            // Without a word the channel is closed.
+            if let Some(image) = cancel.run_until_cancelled(Box::pin(export::export(&chosen, &again))).await {
+                let _ = sender.send(image);
+            }
+        });
         let failed = |reason: String| ContentError::Fetch { name: wanted.shown.clone(), reason };
         match exported.recv() {
             Ok(Ok(image)) => Ok(memory::parts(&image.content)),

@@ -56,6 +56,8 @@ struct Inside {
     product: &'static str,
     stored: Vec<Stored>,
     asked: Vec<String>,
+    /// Exports begin and do not go on.
+    stalls: bool,
 }
 
 /// An engine that answers the requests that a push sends, and nothing else, until the test ends.
@@ -81,7 +83,7 @@ impl Engine {
         let socket = dir.path().join(socket);
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
-        let inside = Arc::new(Mutex::new(Inside { product, stored, asked: Vec::new() }));
+        let inside = Arc::new(Mutex::new(Inside { product, stored, ..Inside::default() }));
         let shared = Arc::clone(&inside);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -98,6 +100,11 @@ impl Engine {
     /// Replaces the images.
     pub(super) fn has(&self, stored: Vec<Stored>) {
         self.inside.lock().unwrap().stored = stored;
+    }
+
+    /// From now on an export begins and does not go on.
+    pub(super) fn stalls(&self) {
+        self.inside.lock().unwrap().stalls = true;
     }
 
     /// How many exports it was asked for.
@@ -152,7 +159,13 @@ fn answer(mut stream: impl Read + Write, inside: &Mutex<Inside>) {
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    let _ = stream.write_all(head.as_bytes());
+    if path.contains("/get") && inside.lock().unwrap().stalls {
+        // Until the other side has had enough.
+        let _ = stream.read(&mut byte);
+        return;
+    }
+    let _ = stream.write_all(&body);
 }
 
 fn reply(path: &str, inside: &mut Inside) -> (&'static str, Vec<u8>) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 use super::fake_engine::{Engine, Stored, docker_at};
 use super::kit::{CONFIG, INDEX, MANIFEST, Oci, config, layer, places};
@@ -121,9 +122,29 @@ fn an_image_that_is_gone_when_a_layer_is_wanted_is_told_of() {
     again.find().unwrap();
     let second = again.find().unwrap();
     again.engine.has(Vec::new());
-    let error = blobs(&second)[0].1.ready().unwrap_err();
+    let error = blobs(&second)[0].1.ready(&CancellationToken::new()).unwrap_err();
     assert!(error.to_string().contains("docker-daemon:web:1`: unix://"), "{error}");
     assert!(error.to_string().contains("no such image"), "{error}");
+}
+
+#[test]
+fn an_export_that_does_not_come_to_its_end_can_be_given_up() {
+    let again = Again::with(web(&[&layer("a")]));
+    again.find().unwrap();
+    let second = again.find().unwrap();
+    again.engine.stalls();
+    let cancel = CancellationToken::new();
+    let (blob, waiting) = (blobs(&second)[0].1.clone(), cancel.clone());
+    let reader = std::thread::spawn(move || blob.ready(&waiting));
+    while again.engine.exports() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(!reader.is_finished());
+    cancel.cancel();
+    let error = reader.join().unwrap().unwrap_err();
+    assert!(error.to_string().contains("the run ended first"), "{error}");
+    // The engine sends to nobody: it is free for the next question.
+    assert_eq!(blobs(&again.find().unwrap()).len(), 1);
 }
 
 #[test]
