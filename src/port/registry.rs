@@ -101,11 +101,13 @@ pub trait RegistryWriter: Send + Sync {
 
     /// Puts a manifest under a digest or a tag, and compares the digest that the registry answers. One with
     /// a subject can be found from its subject afterwards, also where the registry does not see to it.
+    /// `meter` counts retries alone.
     async fn put_manifest(
         &self,
         repository: &Repository,
         name: &ManifestName,
         manifest: &Manifest,
+        meter: &Meter,
     ) -> Result<(), RegistryError>;
 }
 

@@ -1,6 +1,6 @@
 use super::schedule::Schedule;
 use super::step::{Counted, Done, Scene};
-use crate::event::Event;
+use crate::event::{Event, Meter};
 use crate::oci::{Descriptor, Digest, Manifest, Repository, compose};
 use crate::plan::{LayerSlot, ManifestForm, Target};
 use crate::port::{ManifestName, RegistryError};
@@ -42,7 +42,11 @@ pub(super) fn prepare(
 }
 
 /// Puts a manifest by its digest, unless its tag says that it is there.
-pub(super) async fn run(task: ManifestTask, scene: Scene<'_>) -> Result<Manifest, ImageError> {
+pub(super) async fn run(
+    task: ManifestTask,
+    scene: Scene<'_>,
+    counted: &mut Counted,
+) -> Result<Manifest, ImageError> {
     let manifest = task.manifest?;
     if task.current.as_ref() == Some(manifest.digest()) {
         return Ok(manifest);
@@ -51,7 +55,7 @@ pub(super) async fn run(task: ManifestTask, scene: Scene<'_>) -> Result<Manifest
         return Err(RegistryError::Cancelled.into());
     }
     let name = ManifestName::Digest(manifest.digest().clone());
-    scene.world.writer.put_manifest(&task.repository, &name, &manifest).await?;
+    put(&task.repository, &name, &manifest, (scene, counted)).await?;
     Ok(manifest)
 }
 
@@ -69,10 +73,22 @@ pub(super) async fn run_tag(
         return Err(RegistryError::Cancelled.into());
     }
     let name = ManifestName::Tag(task.target.tag.clone());
-    scene.world.writer.put_manifest(&task.target.repository, &name, &task.manifest).await?;
+    put(&task.target.repository, &name, &task.manifest, (scene, counted)).await?;
     scene.events.emit(Event::ManifestPut {
         reference: task.target.to_string(),
         digest: task.manifest.digest().clone(),
     });
     Ok(Done::Tagged)
+}
+
+async fn put(
+    repository: &Repository,
+    name: &ManifestName,
+    manifest: &Manifest,
+    (scene, counted): (Scene<'_>, &mut Counted),
+) -> Result<(), RegistryError> {
+    let meter = Meter::default();
+    let put = scene.world.writer.put_manifest(repository, name, manifest, &meter).await;
+    counted.retries = meter.retries();
+    put
 }

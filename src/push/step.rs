@@ -86,7 +86,7 @@ pub(super) async fn run(id: StepId, task: Option<Task>, scene: Scene<'_>) -> Fin
     let result = match task {
         Some(Task::Pack { layer, form }) => run_pack(layer, form, scene).await.map(Done::Packed),
         Some(Task::Blob(task)) => blob::run(&task, scene, &mut counted).await,
-        Some(Task::Manifest(task)) => manifest::run(task, scene).await.map(Done::Manifest),
+        Some(Task::Manifest(task)) => manifest::run(task, scene, &mut counted).await.map(Done::Manifest),
         Some(Task::Tag(task)) => manifest::run_tag(&task, scene, &mut counted).await,
         None => Err(ImageError::Registry(RegistryError::Cancelled)),
     };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::content::{Blob, ContentError, Deferred, SpoolDir};
-use crate::event::Events;
+use crate::event::{Events, Meter};
 use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, sha256};
 use crate::pack::{Codec, Encoder, Encoding, Form};
 use crate::plan::{NameRules, Naming, Owner, PathPart, RegistryHost};
@@ -37,6 +37,8 @@ struct Held {
     refuse_head_in: Option<Repository>,
     lose_once: Option<Digest>,
     cancel_on_upload: Option<CancellationToken>,
+    /// Each is put at the second attempt.
+    manifests_need_two: bool,
 }
 
 impl MemoryRegistry {
@@ -126,8 +128,12 @@ impl RegistryWriter for MemoryRegistry {
         repository: &Repository,
         name: &ManifestName,
         manifest: &Manifest,
+        meter: &Meter,
     ) -> Result<(), RegistryError> {
         let mut held = self.held.lock().unwrap();
+        if held.manifests_need_two {
+            meter.count_retry();
+        }
         if let Some(lost) = held.lose_once.take() {
             held.blobs.remove(&(repository.clone(), lost));
         }
@@ -271,6 +277,14 @@ async fn the_tag_is_put_last_and_the_manifest_by_digest_before_it() {
     assert_eq!(log[log.len() - 2..], ["put o/web digest", "put o/web tag 1"]);
     assert_eq!(report.images[0].layers.uploaded, 2);
     assert!(report.images[0].digest.is_some());
+}
+
+#[tokio::test]
+async fn what_is_tried_again_for_a_manifest_is_counted() {
+    let registry = Arc::new(MemoryRegistry::default());
+    registry.held.lock().unwrap().manifests_need_two = true;
+    let report = run(&registry, vec![saved("web:1", &[b"one"])], &job()).await.unwrap();
+    assert_eq!(report.images[0].retries, 2);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use super::resolve::{Pinned, Rebind, Resolver};
 use super::retry::{Budget, Policy};
 use super::tls::{Tls, Trust, TrustError};
 use super::transport::{Call, Fault};
-use crate::event::Events;
+use crate::event::{Events, Meter};
 use crate::oci::{Descriptor, Digest, Manifest, Repository};
 use crate::port::{
     Document, Keychain, ManifestName, Origin, RegistryError, RegistryReader, RegistryWriter, SessionJournal,
@@ -290,7 +290,8 @@ impl RegistryWriter for RegistryClient {
         repository: &Repository,
         name: &ManifestName,
         manifest: &Manifest,
+        meter: &Meter,
     ) -> Result<(), RegistryError> {
-        self.write_manifest(repository, name, manifest).await
+        self.write_manifest(repository, name, manifest, meter).await
     }
 }

@@ -7,6 +7,7 @@ use super::referrers::OCI_SUBJECT;
 use super::request::{Scope, call, manifest_path, reading_manifest};
 use super::retry::Budget;
 use super::transport::{Call, Content};
+use crate::event::Meter;
 use crate::oci::{Descriptor, Manifest, MediaType, Repository, sha256};
 use crate::port::{ManifestName, NetworkFault, RegistryError};
 
@@ -45,13 +46,14 @@ impl RegistryClient {
         repository: &Repository,
         name: &ManifestName,
         manifest: &Manifest,
+        meter: &Meter,
     ) -> Result<(), RegistryError> {
         let turn = self.turn(repository);
         let _turn = turn.lock().await;
-        let answer = self.put(repository, name, manifest).await?;
+        let answer = self.put(repository, name, manifest, meter).await?;
         match manifest.subject() {
             Some(subject) if answer.is_none_or(|answer| answer.header(&OCI_SUBJECT).is_none()) => {
-                self.list_referrer(repository, subject.digest(), manifest).await
+                self.list_referrer(repository, subject.digest(), manifest, meter).await
             }
             _ => Ok(()),
         }
@@ -65,6 +67,7 @@ impl RegistryClient {
         repository: &Repository,
         name: &ManifestName,
         manifest: &Manifest,
+        meter: &Meter,
     ) -> Result<Option<Answer>, RegistryError> {
         let (path, scope) = (manifest_path(repository, name), Scope::of(repository));
         let subject = shown(repository, name);
@@ -87,6 +90,7 @@ impl RegistryClient {
                 };
             };
             self.courier.sit_through(&mut budget, &subject, setback, &self.cancel).await?;
+            meter.count_retry();
             if manifest.subject().is_some() {
                 continue;
             }

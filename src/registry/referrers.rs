@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::client::{RegistryClient, refused};
 use super::manifests::shown;
 use super::request::{Scope, manifest_path, reading_manifest};
+use crate::event::Meter;
 use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, Tag, strict_json};
 use crate::port::{ManifestName, RegistryError};
 
@@ -23,6 +24,7 @@ impl RegistryClient {
         repository: &Repository,
         subject: &Digest,
         manifest: &Manifest,
+        meter: &Meter,
     ) -> Result<(), RegistryError> {
         let Some(tag) = tag(subject) else { return Ok(()) };
         let name = ManifestName::Tag(tag);
@@ -37,7 +39,7 @@ impl RegistryClient {
         };
         match with_one_more(list, manifest) {
             Ok(None) => Ok(()),
-            Ok(Some(list)) => self.put(repository, &name, &list).await.map(drop),
+            Ok(Some(list)) => self.put(repository, &name, &list, meter).await.map(drop),
             Err(reason) => Err(RegistryError::NoReferrersList { subject: text, reason }),
         }
     }

@@ -153,7 +153,7 @@ impl Client {
 
     async fn put(&self, repository: &str, name: &ManifestName, text: &str) -> Result<(), RegistryError> {
         let manifest = Manifest::from_bytes(Bytes::copy_from_slice(text.as_bytes())).unwrap();
-        self.registry.put_manifest(&repository.parse().unwrap(), name, &manifest).await
+        self.registry.put_manifest(&repository.parse().unwrap(), name, &manifest, &self.meter).await
     }
 
     fn reasons(&mut self) -> Vec<String> {
