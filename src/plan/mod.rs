@@ -24,11 +24,12 @@ pub use steps::{
 
 use crate::event::{Event, Events};
 use crate::job::{Existing, Job, Reuse, World};
-use crate::oci::{Descriptor, Digest, Repository};
+use crate::oci::{Digest, Repository};
 use crate::port::{FoundImage, RegistryError};
 use crate::report::ImageError;
 use foresight::Foresight;
 use graph::Graph;
+use survey::Current;
 
 /// Why no plan can be made.
 #[derive(Debug, thiserror::Error)]
@@ -60,34 +61,14 @@ pub async fn plan(
     let foresight = Foresight { compression: job.compression, index: Arc::clone(&world.index) };
     let addressed = address(found, job, events)?;
     let jobs = job.limits.jobs.get();
-    let targets: HashSet<Target> = addressed.iter().map(|a| a.target.clone()).collect();
-    let mut current = survey::manifests(targets.into_iter(), world, jobs).await;
+    let targets: HashSet<Target> = addressed.iter().map(|one| one.target.clone()).collect();
+    let current = survey::manifests(targets.into_iter(), &*world.reader, jobs).await?;
     let foresight = match (job.existing, job.reuse) {
         (Existing::Skip, Reuse::Known) => learn::learn(&addressed, &current, foresight, (world, jobs)).await,
         _ => foresight,
     };
-    let mut fates = Vec::new();
-    for one in addressed {
-        let answer = current.remove(&one.target).unwrap_or(Ok(None));
-        let mut standing = standing(&one, answer, job, &foresight)?;
-        if let (Standing::Same, Some(tree)) = (&standing, foresight.exact(&one.image))
-            && !survey::has_referrers(tree, &one.target.repository, world).await?
-        {
-            standing = Standing::Differs(Some(tree.manifest.digest().clone()));
-        }
-        fates.push((one, standing));
-    }
-    let known: HashSet<&Repository> = fates
-        .iter()
-        .filter(|(_, there)| there.is_something())
-        .map(|(one, _)| &one.target.repository)
-        .collect();
-    let new: HashSet<Repository> = fates
-        .iter()
-        .map(|(one, _)| &one.target.repository)
-        .filter(|repository| !known.contains(repository))
-        .cloned()
-        .collect();
+    let fates = stand(addressed, current, job, (world, &foresight)).await?;
+    let new = new_repositories(&fates);
     let wanted = fates
         .iter()
         .filter(|(_, standing)| matches!(standing, Standing::Differs(_)))
@@ -100,7 +81,7 @@ pub async fn plan(
         })
         .filter(|_| job.existing == Existing::Skip)
         .collect();
-    let presence = survey::blobs(wanted, world, jobs).await?;
+    let presence = survey::blobs(wanted, &*world.reader, jobs).await?;
     let plan = PushPlan { new, ..assemble(fates, Graph::new(foresight, presence)) };
     announce(&plan, events);
     Ok(plan)
@@ -154,6 +135,40 @@ fn same(a: &FoundImage, b: &FoundImage) -> bool {
     }
 }
 
+/// How each image stands in the registry, with all that refers to it.
+async fn stand(
+    addressed: Vec<Addressed>,
+    mut current: HashMap<Target, Current>,
+    job: &Job,
+    (world, foresight): (&World, &Foresight),
+) -> Result<Vec<(Addressed, Standing)>, RegistryError> {
+    let mut fates = Vec::new();
+    for one in addressed {
+        let answer = current.remove(&one.target).unwrap_or(Ok(None));
+        let standing = standing(&one, answer, job, foresight);
+        fates.push((one, standing));
+    }
+    let referrers = fates.iter().flat_map(|fate| referrers_of(fate, foresight)).collect();
+    let missing = survey::missing(referrers, &*world.reader, job.limits.jobs.get()).await?;
+    for fate in &mut fates {
+        if referrers_of(fate, foresight).any(|referrer| missing.contains(&referrer)) {
+            fate.1 = Standing::Differs(foresight.manifest(&fate.0.image).map(|there| there.digest().clone()));
+        }
+    }
+    Ok(fates)
+}
+
+/// Those of which no tag is known to point to anything.
+fn new_repositories(fates: &[(Addressed, Standing)]) -> HashSet<Repository> {
+    let known: HashSet<&Repository> = fates
+        .iter()
+        .filter(|(_, there)| there.is_something())
+        .map(|(one, _)| &one.target.repository)
+        .collect();
+    let all = fates.iter().map(|(one, _)| &one.target.repository);
+    all.filter(|repository| !known.contains(repository)).cloned().collect()
+}
+
 /// What the registry has under an image's tag.
 enum Standing {
     Same,
@@ -168,25 +183,28 @@ impl Standing {
     }
 }
 
-fn standing(
-    one: &Addressed,
-    answer: Result<Option<Descriptor>, RegistryError>,
-    job: &Job,
-    foresight: &Foresight,
-) -> Result<Standing, PlanError> {
+fn standing(one: &Addressed, answer: Current, job: &Job, foresight: &Foresight) -> Standing {
     let current = match answer {
         Ok(current) => current,
-        Err(error @ RegistryError::Refused { .. }) => return Ok(Standing::Refused(error)),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Standing::Refused(error),
     };
     let wanted = foresight.manifest(&one.image).map(|manifest| manifest.digest().clone());
-    Ok(match &current {
+    match &current {
         Some(there) if Some(there.digest()) == wanted.as_ref() && job.existing == Existing::Skip => {
             Standing::Same
         }
         _ if job.existing == Existing::Replace => Standing::Differs(None),
         _ => Standing::Differs(current.map(|there| there.digest().clone())),
-    })
+    }
+}
+
+/// What refers to an image that the registry has, where it would be.
+fn referrers_of(
+    (one, standing): &(Addressed, Standing),
+    foresight: &Foresight,
+) -> impl Iterator<Item = (Repository, Digest)> {
+    let tree = foresight.exact(&one.image).filter(|_| matches!(standing, Standing::Same));
+    tree.into_iter().flat_map(|tree| survey::referrers(tree, &one.target.repository))
 }
 
 fn assemble(fates: Vec<(Addressed, Standing)>, mut graph: Graph) -> PushPlan {

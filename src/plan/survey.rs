@@ -4,40 +4,47 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::foresight::{Foresight, config_descriptor};
 use super::{Presence, Target};
-use crate::job::World;
 use crate::oci::{Descriptor, Digest, Repository};
-use crate::port::{Content, FoundImage, ImageTree, ManifestName, RegistryError};
+use crate::port::{Content, FoundImage, ImageTree, ManifestName, RegistryError, RegistryReader};
+
+/// What a target's tag points to, or why the registry does not tell: that concerns this target alone.
+pub(super) type Current = Result<Option<Descriptor>, RegistryError>;
 
 /// What every target tag points to now.
+///
+/// # Errors
+/// The first that is no refusal, whatever else is still asked.
 pub(super) async fn manifests(
     targets: impl Iterator<Item = Target>,
-    world: &World,
+    reader: &dyn RegistryReader,
     at_once: usize,
-) -> HashMap<Target, Result<Option<Descriptor>, RegistryError>> {
+) -> Result<HashMap<Target, Current>, RegistryError> {
     stream::iter(targets)
         .map(|target| async move {
             let name = ManifestName::Tag(target.tag.clone());
-            let answer = world.reader.manifest(&target.repository, &name).await;
-            (target, answer)
+            match reader.manifest(&target.repository, &name).await {
+                Err(error) if !is_refusal(&error) => Err(error),
+                answer => Ok((target, answer)),
+            }
         })
         .buffer_unordered(at_once)
-        .collect()
+        .try_collect()
         .await
 }
 
 /// Which of the blobs whose digests are known are there.
 pub(super) async fn blobs(
     wanted: HashSet<(Repository, Digest)>,
-    world: &World,
+    reader: &dyn RegistryReader,
     at_once: usize,
 ) -> Result<HashMap<(Repository, Digest), Presence>, RegistryError> {
     stream::iter(wanted)
         .map(|(repository, digest)| async move {
-            let presence = match world.reader.blob(&repository, &digest).await {
+            let presence = match reader.blob(&repository, &digest).await {
                 Ok(Some(_)) => Presence::Present,
                 Ok(None) => Presence::Absent,
                 // It concerns one image, whose own step will hear it again.
-                Err(RegistryError::Refused { .. }) => return Ok(None),
+                Err(error) if is_refusal(&error) => return Ok(None),
                 Err(error) => return Err(error),
             };
             Ok(Some(((repository, digest), presence)))
@@ -48,19 +55,37 @@ pub(super) async fn blobs(
         .await
 }
 
-/// Whether the registry has everything that refers to an image.
-pub(super) async fn has_referrers(
+/// Which of the manifests are not known to be there.
+pub(super) async fn missing(
+    wanted: HashSet<(Repository, Digest)>,
+    reader: &dyn RegistryReader,
+    at_once: usize,
+) -> Result<HashSet<(Repository, Digest)>, RegistryError> {
+    stream::iter(wanted)
+        .map(|(repository, digest)| async move {
+            match reader.manifest(&repository, &ManifestName::Digest(digest.clone())).await {
+                Ok(Some(_)) => Ok(None),
+                Err(error) if !is_refusal(&error) => Err(error),
+                _ => Ok(Some((repository, digest))),
+            }
+        })
+        .buffer_unordered(at_once)
+        .try_filter_map(|missing| async { Ok(missing) })
+        .try_collect()
+        .await
+}
+
+/// Everything that refers to an image, where it would be.
+pub(super) fn referrers(
     tree: &ImageTree,
     repository: &Repository,
-    world: &World,
-) -> Result<bool, RegistryError> {
-    for referrer in &tree.referrers {
-        let name = ManifestName::Digest(referrer.manifest.digest().clone());
-        if world.reader.manifest(repository, &name).await?.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+) -> impl Iterator<Item = (Repository, Digest)> {
+    let digests = tree.referrers.iter().map(|referrer| referrer.manifest.digest().clone());
+    digests.map(|digest| (repository.clone(), digest))
+}
+
+fn is_refusal(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Refused { .. })
 }
 
 /// The blobs of an image whose digests are known before anything is packed, with their sizes in bytes.
@@ -82,5 +107,126 @@ fn collect(tree: &ImageTree, digests: &mut Vec<(Digest, u64)>) {
     digests.extend(tree.blobs.iter().map(|(blob, _)| (blob.digest().clone(), blob.size())));
     for child in &tree.children {
         collect(child, digests);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use tokio::sync::Barrier;
+
+    use super::*;
+    use crate::oci::sha256;
+    use crate::plan::RegistryHost;
+    use crate::port::Document;
+
+    /// Fails the first question, and never answers the others.
+    #[derive(Default)]
+    struct Broken(AtomicBool);
+
+    impl Broken {
+        async fn answer<T>(&self) -> Result<T, RegistryError> {
+            if self.0.swap(true, Ordering::Relaxed) {
+                return pending().await;
+            }
+            Err(RegistryError::Cancelled)
+        }
+    }
+
+    #[async_trait]
+    impl RegistryReader for Broken {
+        async fn manifest(&self, _: &Repository, _: &ManifestName) -> Current {
+            self.answer().await
+        }
+
+        async fn blob(&self, _: &Repository, _: &Digest) -> Result<Option<u64>, RegistryError> {
+            self.answer().await
+        }
+
+        async fn document(
+            &self,
+            _: &Repository,
+            _: Document,
+            _: &Descriptor,
+        ) -> Result<Option<Bytes>, RegistryError> {
+            pending().await
+        }
+
+        fn best_unasked(&self, _: u64) -> bool {
+            false
+        }
+    }
+
+    fn repository() -> Repository {
+        "o/web".parse().unwrap()
+    }
+
+    fn digests() -> HashSet<(Repository, Digest)> {
+        ["a", "b", "c"].map(|text| (repository(), sha256(text.as_bytes()))).into()
+    }
+
+    #[tokio::test]
+    async fn the_first_error_that_ends_the_run_is_not_kept_back_by_other_answers() {
+        let target = |tag: &str| Target {
+            registry: RegistryHost("r".into()),
+            repository: repository(),
+            tag: tag.parse().unwrap(),
+        };
+        let targets = ["1", "2", "3"].map(target).into_iter();
+        assert!(manifests(targets, &Broken::default(), 3).await.is_err());
+        assert!(blobs(digests(), &Broken::default(), 3).await.is_err());
+        assert!(missing(digests(), &Broken::default(), 3).await.is_err());
+    }
+
+    /// Answers when it was asked three questions at once: one yes, one no, and one refusal.
+    struct Together {
+        all: Barrier,
+        asked: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl RegistryReader for Together {
+        async fn manifest(&self, _: &Repository, name: &ManifestName) -> Current {
+            let turn = self.asked.fetch_add(1, Ordering::Relaxed);
+            self.all.wait().await;
+            match (turn, name) {
+                (0, ManifestName::Digest(digest)) => Ok(Some(Descriptor::new("x".into(), 1, digest.clone()))),
+                (1, _) => Ok(None),
+                _ => Err(RegistryError::Refused {
+                    refusal: crate::port::Refusal::Denied,
+                    status: 403,
+                    subject: "x".into(),
+                    message: String::new(),
+                }),
+            }
+        }
+
+        async fn blob(&self, _: &Repository, _: &Digest) -> Result<Option<u64>, RegistryError> {
+            pending().await
+        }
+
+        async fn document(
+            &self,
+            _: &Repository,
+            _: Document,
+            _: &Descriptor,
+        ) -> Result<Option<Bytes>, RegistryError> {
+            pending().await
+        }
+
+        fn best_unasked(&self, _: u64) -> bool {
+            false
+        }
+    }
+
+    #[tokio::test]
+    async fn manifests_are_asked_for_together_and_those_that_are_denied_are_missing() {
+        let reader = Together { all: Barrier::new(3), asked: AtomicUsize::new(0) };
+        let missing = missing(digests(), &reader, 3).await.unwrap();
+        assert_eq!(missing.len(), 2);
     }
 }
