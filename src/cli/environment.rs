@@ -84,8 +84,13 @@ impl Environment {
             config_home: filled("XDG_CONFIG_HOME").map(PathBuf::from),
             path: filled("PATH"),
             proxies: [
-                // In capitals it is a header of CGI programs, which anybody may send.
-                text("http_proxy")?.unwrap_or_default(),
+                // To a CGI program the one in capitals is a header, which anybody may send; docker and
+                // kubectl read it elsewhere, and curl never does.
+                match (text("http_proxy")?, filled("REQUEST_METHOD")) {
+                    (None, None) => text("HTTP_PROXY")?,
+                    (lower, _) => lower,
+                }
+                .unwrap_or_default(),
                 text("https_proxy")?.or(text("HTTPS_PROXY")?).unwrap_or_default(),
                 text("all_proxy")?.or(text("ALL_PROXY")?).unwrap_or_default(),
                 text("no_proxy")?.or(text("NO_PROXY")?).unwrap_or_default(),
@@ -115,6 +120,18 @@ mod tests {
         assert_eq!(environment.password, None);
         assert_eq!(environment.registry, None);
         assert_eq!(environment.no_color, None);
+    }
+
+    #[test]
+    fn proxies_are_named_in_small_letters_or_in_capitals() {
+        let proxies = |pairs: &[(&str, &str)]| of(pairs).unwrap().proxies;
+        let capitals =
+            [("HTTP_PROXY", "a:1"), ("HTTPS_PROXY", "b:1"), ("ALL_PROXY", "c:1"), ("NO_PROXY", "d")];
+        assert_eq!(proxies(&capitals), ["a:1", "b:1", "c:1", "d"]);
+        let small = [("http_proxy", "e:1"), ("https_proxy", "f:1"), ("all_proxy", "g:1"), ("no_proxy", "h")];
+        assert_eq!(proxies(&[capitals, small].concat()), ["e:1", "f:1", "g:1", "h"]);
+        let cgi = [capitals.as_slice(), &[("REQUEST_METHOD", "GET")]].concat();
+        assert_eq!(proxies(&cgi), ["", "b:1", "c:1", "d"]);
     }
 
     #[test]
