@@ -148,7 +148,7 @@ pub(super) mod tests {
     use crate::cli::failure::{Fault, LocalError, Scene, explain};
 
     pub(in crate::cli) fn failure() -> Failure {
-        let scene = Scene { command: "x", sources: &[], home: None, facts: None };
+        let scene = Scene { command: "x", typed: &[], sources: &[], home: None, facts: None };
         explain(&Fault::Local(LocalError::ClusterLoginElsewhere { registry: "r.example".to_owned() }), &scene)
     }
 

@@ -42,7 +42,13 @@ pub(super) struct Start {
 impl Start {
     /// What advice is phrased with before anything is known of the registry.
     fn scene<'a>(&'a self, sources: &'a [String]) -> Scene<'a> {
-        Scene { command: self.called.name(), sources, home: self.environment.home.as_deref(), facts: None }
+        Scene {
+            command: self.called.name(),
+            typed: &[],
+            sources,
+            home: self.environment.home.as_deref(),
+            facts: None,
+        }
     }
 }
 

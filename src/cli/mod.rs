@@ -20,6 +20,7 @@ mod output;
 mod screen;
 mod settings;
 mod stop;
+mod typed;
 mod usage;
 mod value;
 mod wire;
@@ -42,7 +43,7 @@ pub fn main() -> ExitCode {
     match begin(arguments, &variable, called.clone()) {
         Ok(code) => code,
         Err(fault) => {
-            let scene = Scene { command: called.name(), sources: &[], home: None, facts: None };
+            let scene = Scene { command: called.name(), typed: &[], sources: &[], home: None, facts: None };
             command::refuse(&fault, &scene, &View::plain())
         }
     }

@@ -1,7 +1,7 @@
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use super::push::{same_place, say_first};
+use super::push::say_first;
 use super::stage::Stage;
 use super::{Start, number, on_runtime, refuse};
 use crate::cli::args::DoctorArgs;
@@ -14,7 +14,7 @@ use crate::cli::settings::{DoctorSettings, Output, Stderr, Surroundings, View};
 use crate::cli::stop::{Reason, Stop};
 use crate::cli::wire::Examined;
 use crate::cli::word::Disk;
-use crate::cli::{logging, wire};
+use crate::cli::{logging, typed, wire};
 use crate::event::Events;
 
 /// What advice is phrased with in the place of a SOURCE: what is to be mended is a push.
@@ -22,7 +22,9 @@ const SOURCE: &str = "IMAGE";
 
 /// Tries what a push needs, and tells of each. Changes nothing.
 pub(in crate::cli) fn doctor(args: DoctorArgs, start: &Start) -> ExitCode {
-    let (words, command) = ([SOURCE.to_owned()], same_place(&args.reach, start.called.name()));
+    let words = [SOURCE.to_owned()];
+    let mut typed = typed::place(&args.reach);
+    typed.extend(typed::owner(args.owner.as_deref()));
     let view = View::of(args.view, &start.environment, start.stderr);
     let stdout = if io::stdout().is_terminal() { Stderr::Terminal } else { Stderr::Elsewhere };
     let ink = Ink::new(View::of(args.view, &start.environment, stdout).colour);
@@ -36,7 +38,7 @@ pub(in crate::cli) fn doctor(args: DoctorArgs, start: &Start) -> ExitCode {
     logging::begin(&view, Ink::new(view.colour), &logs);
     let (stage, events) = Stage::new(Screen::new(paper, Ink::new(view.colour), view.detail));
     let mut telling = Telling { output: view.output, ink, width: width_of_stdout(), fault: None };
-    let scene = Scene { command: &command, ..start.scene(&words) };
+    let scene = Scene { typed: &typed, ..start.scene(&words) };
     match on_runtime(run(&settings, (&start.environment, scene), stage, (events, &mut telling))) {
         Ok((screen, ended)) => ExitCode::from(conclude(screen, ended, telling, &scene)),
         Err(error) => refuse(&Fault::Local(error), &start.scene(&words), &view),

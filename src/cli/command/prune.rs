@@ -16,15 +16,17 @@ use crate::cli::stop::{Reason, Stop};
 use crate::cli::usage::UsageError;
 use crate::cli::wire::{Pruner, Unconnected};
 use crate::cli::word::Disk;
-use crate::cli::{logging, wire};
+use crate::cli::{logging, typed, wire};
 use crate::event::Events;
 use crate::prune::{Outcome, Plan, PruneReport};
 
 /// Lists the untagged versions that nothing needs, and deletes them.
 pub(in crate::cli) fn prune(args: PruneArgs, start: &Start) -> ExitCode {
     let words: Vec<String> = args.image.iter().map(ToString::to_string).collect();
-    let command = push::same_place(&args.reach, &format!("{} prune", start.called.name()));
-    let scene = Scene { command: &command, ..start.scene(&words) };
+    let command = format!("{} prune", start.called.name());
+    let mut typed = typed::place(&args.reach);
+    typed.extend(typed::owner(args.owner.as_deref()));
+    let scene = Scene { command: &command, typed: &typed, ..start.scene(&words) };
     let view = View::of(args.view, &start.environment, start.stderr);
     let settings = match settings(args, &view, start) {
         Ok(settings) => settings,

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use super::stage::Stage;
 use super::{Start, number, on_runtime, refuse, shown};
-use crate::cli::args::{PushArgs, ReachArgs};
+use crate::cli::args::PushArgs;
 use crate::cli::environment::Environment;
 use crate::cli::facts::Facts;
 use crate::cli::failure::{self, Class, Failure, Fault, Scene, explain, of_report, whole};
@@ -13,7 +13,7 @@ use crate::cli::settings::{Detail, Notice, Output, Settings, Surroundings, View}
 use crate::cli::stop::{Reason, Stop};
 use crate::cli::wire::Connected;
 use crate::cli::word::Disk;
-use crate::cli::{logging, wire};
+use crate::cli::{logging, typed, wire};
 use crate::event::Events;
 use crate::job::{RunError, StopAfter};
 use crate::report::{PushReport, Verdict};
@@ -21,7 +21,7 @@ use crate::report::{PushReport, Verdict};
 /// Pushes, or shows the plan.
 pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
     let words = shown(&args.sources, &args.search);
-    let command = same_place(&args.reach, start.called.name());
+    let typed = [typed::place(&args.reach), typed::names(&args.names)].concat();
     let view = View::of(args.view, &start.environment, start.stderr);
     let ink = Ink::new(view.colour);
     let around =
@@ -35,24 +35,11 @@ pub(in crate::cli) fn push(args: PushArgs, start: &Start) -> ExitCode {
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
     match on_runtime(run(&settings, &start.environment, stage, events)) {
         Ok(ran) => {
-            let scene = Scene { command: &command, ..start.scene(&words) };
+            let scene = Scene { typed: &typed, ..start.scene(&words) };
             let telling = Telling { stop: settings.stop, output: view.output, scene };
             ExitCode::from(conclude(ran, &telling, &mut io::stdout()))
         }
         Err(error) => refused(&Fault::Local(error), &view, &start.scene(&words)),
-    }
-}
-
-/// The command with the flags that say where it goes, so that advice can be pasted.
-pub(super) fn same_place(args: &ReachArgs, name: &str) -> String {
-    let mut command = name.to_owned();
-    if let Some(registry) = &args.registry.registry {
-        command = format!("{command} -r {registry}");
-    }
-    match (args.tls.plain_http, args.tls.insecure) {
-        (true, _) => command + " --plain-http",
-        (_, true) => command + " --insecure",
-        _ => command,
     }
 }
 

@@ -1,19 +1,19 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::push::{same_place, say_first};
+use super::push::say_first;
 use super::stage::Stage;
 use super::{Start, number, on_runtime, refuse, shown};
-use crate::cli::args::{NameArgs, VerifyArgs};
+use crate::cli::args::VerifyArgs;
 use crate::cli::environment::Environment;
 use crate::cli::facts::Facts;
-use crate::cli::failure::{Class, Fault, Scene, explain, of_verification, quoted, unverified, whole};
+use crate::cli::failure::{Class, Fault, Scene, explain, of_verification, unverified, whole};
 use crate::cli::output::{VerifyEnding, answer, verify_names, verify_report, verify_table};
 use crate::cli::screen::{self, Ink, Screen};
 use crate::cli::settings::{Detail, Output, Surroundings, VerifySettings, View};
 use crate::cli::stop::{Reason, Stop};
 use crate::cli::word::Disk;
-use crate::cli::{logging, wire};
+use crate::cli::{logging, typed, wire};
 use crate::event::Events;
 use crate::job::RunError;
 use crate::verify::{Depth, Standing, VerifyReport};
@@ -21,7 +21,7 @@ use crate::verify::{Depth, Standing, VerifyReport};
 /// Compares what the registry holds with what it should hold.
 pub(in crate::cli) fn verify(args: VerifyArgs, start: &Start) -> ExitCode {
     let words = shown(&args.sources, &args.search);
-    let command = same_place(&args.reach, start.called.name()) + &same_names(&args.names);
+    let typed = [typed::place(&args.reach), typed::names(&args.names)].concat();
     let view = View::of(args.view, &start.environment, start.stderr);
     let depth = if args.deep { Depth::Digests } else { Depth::Sizes };
     let ink = Ink::new(view.colour);
@@ -37,30 +37,11 @@ pub(in crate::cli) fn verify(args: VerifyArgs, start: &Start) -> ExitCode {
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
     match on_runtime(run(&mut settings, &start.environment, stage, events)) {
         Ok(ran) => {
-            let scene = Scene { command: &command, ..start.scene(&words) };
+            let scene = Scene { typed: &typed, ..start.scene(&words) };
             ExitCode::from(conclude(ran, &Telling { depth, output: view.output, scene }, &mut io::stdout()))
         }
         Err(error) => refused(&Fault::Local(error)),
     }
-}
-
-/// The flags that say what images are called, so that a push goes to the same names.
-fn same_names(names: &NameArgs) -> String {
-    let mut flags = String::new();
-    let mut add = |flag: &str, value: &str| {
-        flags = format!("{flags} {flag} {}", quoted(value));
-    };
-    if let Some(owner) = &names.owner {
-        add("--owner", owner);
-    }
-    if let Some(rename) = &names.rename {
-        let tag = rename.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
-        add("--as", &format!("{}{tag}", rename.name));
-    }
-    for tag in &names.tag {
-        add("--tag", tag.as_str());
-    }
-    if names.keep_path { flags + " --keep-path" } else { flags }
 }
 
 /// A program that asked for a document gets it also where there is nothing to run.

@@ -24,7 +24,7 @@ use crate::cli::settings::{Detail, Output, Settings, Surroundings, View, watched
 use crate::cli::stop::{Reason, Stop};
 use crate::cli::wire::{Connected, Unconnected};
 use crate::cli::word::Disk;
-use crate::cli::{logging, wire};
+use crate::cli::{logging, typed, wire};
 use crate::event::{Event, Events};
 use crate::job::StopAfter;
 use crate::port::{Sight, Snapshot, Watched};
@@ -40,7 +40,7 @@ use waiting::Waiting;
 pub(in crate::cli) fn watch(args: WatchArgs, start: &Start) -> ExitCode {
     let WatchArgs { push: args, on_push } = args;
     let words = shown(&args.sources, &args.search);
-    let command = push::same_place(&args.reach, start.called.name());
+    let typed = [typed::place(&args.reach), typed::names(&args.names)].concat();
     let view = view(args.view, start);
     let around =
         &mut Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::stdin().lock() };
@@ -56,7 +56,7 @@ pub(in crate::cli) fn watch(args: WatchArgs, start: &Start) -> ExitCode {
     let told = Told {
         environment: &start.environment,
         settings: &settings,
-        scene: Scene { command: &command, ..start.scene(&words) },
+        scene: Scene { typed: &typed, ..start.scene(&words) },
     };
     match on_runtime(run(told, Wanted { spec, on_push, output: view.output }, stage, events)) {
         Ok(class) => ExitCode::from(number(class)),

@@ -1,12 +1,15 @@
 use std::path::Path;
 
 use crate::cli::facts::{ClusterFacts, Facts};
+use crate::cli::typed::{Flag, beside};
 
 /// What advice is phrased with: the command as it was typed, and what is known of the run.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cli) struct Scene<'a> {
     /// `idpbuilder push`, `kubectl idpbuilder-push`, ...
     pub(in crate::cli) command: &'a str,
+    /// The flags that say where it goes.
+    pub(in crate::cli) typed: &'a [Flag],
     /// The SOURCE words as they were typed.
     pub(in crate::cli) sources: &'a [String],
     pub(in crate::cli) home: Option<&'a Path>,
@@ -20,17 +23,17 @@ const SHOWN_SOURCES: usize = 3;
 impl Scene<'_> {
     /// The same command with more flags before its sources.
     pub(super) fn with(&self, flags: &str) -> String {
-        joined(&[self.command, flags, &self.shown_sources()])
+        joined(&[self.command, &beside(self.typed, flags), flags, &self.shown_sources()])
     }
 
     /// The same command with more flags behind its sources.
     pub(super) fn again(&self, flags: &str) -> String {
-        joined(&[self.command, &self.shown_sources(), flags])
+        joined(&[self.command, &beside(self.typed, flags), &self.shown_sources(), flags])
     }
 
     /// The same command for other sources.
     pub(super) fn of(&self, sources: &str) -> String {
-        joined(&[self.command, sources])
+        joined(&[self.command, &beside(self.typed, sources), sources])
     }
 
     fn shown_sources(&self) -> String {
@@ -92,7 +95,8 @@ mod tests {
     #[test]
     fn a_command_is_repeated_so_that_a_shell_takes_it_as_it_was() {
         let sources = ["it's.tar".to_owned(), "myapp:dev".to_owned()];
-        let scene = Scene { command: "idpbuilder push", sources: &sources, home: None, facts: None };
+        let scene =
+            Scene { command: "idpbuilder push", typed: &[], sources: &sources, home: None, facts: None };
         assert_eq!(scene.with("--force"), r"idpbuilder push --force 'it'\''s.tar' myapp:dev");
         assert_eq!(scene.again("--force"), r"idpbuilder push 'it'\''s.tar' myapp:dev --force");
     }
@@ -100,7 +104,7 @@ mod tests {
     #[test]
     fn many_sources_are_cut_short() {
         let sources: Vec<String> = (0..9).map(|n| format!("{n}.tar")).collect();
-        let scene = Scene { command: "x", sources: &sources, home: None, facts: None };
+        let scene = Scene { command: "x", typed: &[], sources: &sources, home: None, facts: None };
         assert_eq!(scene.with("-v"), "x -v 0.tar 1.tar 2.tar ...");
         assert_eq!(listed(&sources), "0.tar, 1.tar, 2.tar, 3.tar, 4.tar, 5.tar, 6.tar, 7.tar, and 1 more");
     }

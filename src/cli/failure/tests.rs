@@ -47,7 +47,13 @@ fn elsewhere(tls: TlsFacts, source: AuthSource) -> Facts {
 
 fn with_scene<T>(facts: Option<&Facts>, tell: impl FnOnce(&Scene<'_>) -> T) -> T {
     let sources = ["myapp:dev".to_owned()];
-    tell(&Scene { command: "idpbuilder push", sources: &sources, home: Some(Path::new("/home/u")), facts })
+    tell(&Scene {
+        command: "idpbuilder push",
+        typed: &[],
+        sources: &sources,
+        home: Some(Path::new("/home/u")),
+        facts,
+    })
 }
 
 /// Every failure as a person sees it, under its exit code and its word for programs.

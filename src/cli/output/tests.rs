@@ -75,7 +75,8 @@ fn report() -> PushReport {
 
 fn report_of(report: &PushReport, stop: StopAfter, form: Form) -> String {
     let facts = facts();
-    let scene = Scene { command: "idpbuilder push", sources: &[], home: None, facts: Some(&facts) };
+    let scene =
+        Scene { command: "idpbuilder push", typed: &[], sources: &[], home: None, facts: Some(&facts) };
     let ending = Ending { stop, facts: Some(&facts), failure: None, exit_code: 7 };
     push_report(report, &ending, &scene, form)
 }
@@ -130,7 +131,7 @@ fn listed(name: &str) -> Listed {
 #[test]
 fn a_list_is_a_document_of_its_own_kind() {
     let fault = Fault::Source(SourceError::Damaged { path: "x.tar".into(), reason: "cut off".into() });
-    let scene = Scene { command: "x", sources: &[], home: None, facts: None };
+    let scene = Scene { command: "x", typed: &[], sources: &[], home: None, facts: None };
     let failures = [explain(&fault, &scene)];
     assert_snapshot!(image_list(&[listed("web:1")], &failures, 3, Form::Json));
 }

@@ -123,7 +123,7 @@ fn a_name_that_does_not_resolve_fails_the_name() {
     shows(
         &ran,
         &[
-            "2. Or say the address: idpbuilder-push -r no-such.invalid:5000 --insecure --resolve no-such.invalid:5000:ADDRESS IMAGE",
+            "2. Or say the address: idpbuilder-push -r no-such.invalid:5000 --insecure --auth none --resolve no-such.invalid:5000:ADDRESS IMAGE",
         ],
     );
 }

@@ -94,7 +94,7 @@ fn concluded_on(out: &mut dyn Write, ended: Ended, reason: Option<Reason>, outpu
     let kept = Kept::default();
     let screen = Screen::new(Paper::Lines(Box::new(kept.clone())), Ink::new(Colour::Plain), Detail::Full);
     let ran = Ran { screen, facts: Some(facts()), reason, ended };
-    let scene = Scene { command: "x", sources: &[], home: None, facts: None };
+    let scene = Scene { command: "x", typed: &[], sources: &[], home: None, facts: None };
     let code = conclude(ran, &Telling { stop: StopAfter::Push, output, scene }, out);
     let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
     (code, text)

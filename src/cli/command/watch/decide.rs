@@ -93,7 +93,10 @@ mod tests {
     }
 
     fn explained(fault: impl Into<Fault>) -> Vec<Failure> {
-        vec![explain(&fault.into(), &Scene { command: "x", sources: &[], home: None, facts: None })]
+        vec![explain(
+            &fault.into(),
+            &Scene { command: "x", typed: &[], sources: &[], home: None, facts: None },
+        )]
     }
 
     fn unreachable(source: NetworkFault) -> Vec<Failure> {

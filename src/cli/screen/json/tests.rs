@@ -112,7 +112,7 @@ fn every_fact_is_a_line_of_its_type() {
     for event in events() {
         lines.event(&event);
     }
-    let scene = Scene { command: "x", sources: &[], home: None, facts: None };
+    let scene = Scene { command: "x", typed: &[], sources: &[], home: None, facts: None };
     lines.error(&explain(&Fault::Local(LocalError::NoOwner), &scene));
     let report = PushReport {
         images: vec![image()],
