@@ -80,11 +80,6 @@ pub(super) enum Step {
         purpose: String,
         command: String,
     },
-    /// Lines to be copied whole, behind what they are for.
-    Copy {
-        purpose: String,
-        lines: &'static str,
-    },
 }
 
 /// Whether the same run may succeed later, with nothing changed.
@@ -148,11 +143,6 @@ impl Failure {
 
     fn say(mut self, step: impl Into<String>) -> Self {
         self.steps.push(Step::Say(step.into()));
-        self
-    }
-
-    fn copy(mut self, purpose: impl Into<String>, lines: &'static str) -> Self {
-        self.steps.push(Step::Copy { purpose: purpose.into(), lines });
         self
     }
 

@@ -99,7 +99,8 @@ impl Api {
             StatusCode::UNAUTHORIZED => ClusterError::Unauthenticated { context, reason: message.to_owned() },
             StatusCode::FORBIDDEN => ClusterError::Forbidden {
                 context,
-                user: user_in(message).unwrap_or(&self.context.user).to_owned(),
+                user: user_in(message).map(str::to_owned),
+                login: self.context.user.clone(),
                 verb: request.verb,
                 resource: request.resource.clone(),
             },

@@ -22,8 +22,10 @@ pub enum ClusterError {
     Unreachable { context: String, server: String, reason: String },
     #[error("the Kubernetes API of context {context:?} refused the login of the kubeconfig: {reason}")]
     Unauthenticated { context: String, reason: String },
-    #[error("user {user:?} may not {verb} {resource} (context {context:?})")]
-    Forbidden { context: String, user: String, verb: &'static str, resource: String },
+    /// `user` is whom the API took us for, in its words, where it says so: `dev`, or
+    /// `system:serviceaccount:NAMESPACE:NAME`. `login` is what the kubeconfig calls it.
+    #[error("{} may not {verb} {resource} (context {context:?})", shown(user.as_deref(), login))]
+    Forbidden { context: String, user: Option<String>, login: String, verb: &'static str, resource: String },
     #[error("the credential plugin `{command}` of context {context:?} gave no answer within {} s", after.as_secs())]
     PluginSilent { context: String, command: String, after: Duration },
     #[error("the credential plugin `{command}` of context {context:?} failed: {reason}")]
@@ -46,6 +48,13 @@ pub enum ClusterError {
     Localbuild { name: String, field: &'static str, value: String },
     #[error("the Kubernetes API of context {context:?} failed: {reason}")]
     Api { context: String, reason: String },
+}
+
+fn shown(user: Option<&str>, login: &str) -> String {
+    match user {
+        Some(user) => format!("user {user:?}"),
+        None => format!("the kubeconfig's user {login:?}"),
+    }
 }
 
 fn for_context(context: Option<&str>) -> String {

@@ -29,5 +29,5 @@ pub use answer::{
 pub use error::ClusterError;
 pub use explored::{Explored, Halt, Sights, Stage};
 pub use find::{explore, find};
-pub use rights::{Need, RIGHTS, Right, least_role};
+pub use rights::{Need, RIGHTS, Right};
 pub use workloads::workloads;

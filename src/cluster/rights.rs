@@ -1,5 +1,3 @@
-use super::SecretName;
-
 /// Whether a run can do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
@@ -73,46 +71,6 @@ const fn listed(group: &'static str, resource: &'static str) -> Right {
     Right { need: Need::Useful, verbs: &["list"], group, resource, namespace: None, name: None }
 }
 
-/// The least Role that lets `user` read `secret`, with its binding, as YAML for `kubectl apply -f -`.
-/// `user` is as the API names it: `dev`, or `system:serviceaccount:NAMESPACE:NAME`.
-#[must_use]
-pub fn least_role(secret: &SecretName, user: &str) -> String {
-    let SecretName { namespace, name } = secret;
-    let (namespace, name) = (quoted(namespace), quoted(name));
-    format!(
-        "apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {{name: idpbuilder-push, namespace: {namespace}}}
-rules: [{{apiGroups: [\"\"], resources: [secrets], resourceNames: [{name}], verbs: [get]}}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {{name: idpbuilder-push, namespace: {namespace}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: idpbuilder-push}}
-subjects: [{}]
-",
-        subject(user)
-    )
-}
-
-fn subject(user: &str) -> String {
-    let account = user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
-    match account {
-        Some((namespace, name)) => {
-            format!("{{kind: ServiceAccount, name: {}, namespace: {}}}", quoted(name), quoted(namespace))
-        }
-        None => format!("{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {}}}", quoted(user)),
-    }
-}
-
-/// A name as YAML has it: JSON's string where a plain one could be read as something else.
-fn quoted(name: &str) -> String {
-    let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !matches!(name, "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
-    if is_plain { name.to_owned() } else { serde_json::Value::from(name).to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,31 +114,5 @@ mod tests {
             })
             .collect();
         assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn the_role_names_the_secret_and_the_user() {
-        let secret = SecretName::new("gitea", "gitea-credential");
-        let role = least_role(&secret, "system:serviceaccount:ci:pusher");
-        assert!(role.contains("resourceNames: [gitea-credential], verbs: [get]"), "{role}");
-        assert!(
-            role.ends_with("subjects: [{kind: ServiceAccount, name: pusher, namespace: ci}]\n"),
-            "{role}"
-        );
-        let role = least_role(&secret, "dev@example.com");
-        assert!(role.contains("kind: User, name: \"dev@example.com\"}]"), "{role}");
-    }
-
-    #[test]
-    fn a_name_that_is_no_plain_text_is_quoted() {
-        for (name, expected) in [
-            ("a-1", "a-1"),
-            ("on", "\"on\""),
-            ("1", "\"1\""),
-            ("a]: b", "\"a]: b\""),
-            ("a\n\"", "\"a\\n\\\"\""),
-        ] {
-            assert_eq!(quoted(name), expected);
-        }
     }
 }

@@ -53,8 +53,8 @@ fn api(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene
         ClusterError::Unauthenticated { context, .. } => of("CLUSTER_LOGIN")
             .run("Write the kubeconfig anew", "kind export kubeconfig --name CLUSTER")
             .run("See who you are to it", format!("kubectl --context {context} auth whoami")),
-        ClusterError::Forbidden { context, verb, resource, .. } => {
-            forbidden(of("CLUSTER_FORBIDDEN"), context, (verb, resource), scene)
+        ClusterError::Forbidden { context, user, verb, resource, .. } => {
+            forbidden(of("CLUSTER_FORBIDDEN"), (context, user.as_deref()), (verb, resource), scene)
         }
         ClusterError::PluginSilent { command, .. } => of("CLUSTER_LOGIN")
             .say(format!("Run `{command}` by hand: it may be waiting for a login"))
@@ -103,38 +103,53 @@ fn pick_another(failure: Failure, context: Option<&str>, contexts: &[String], sc
     }
 }
 
-/// The least that lets a user read the login; `kubectl apply` takes it as it stands.
-const ROLE: &str = "\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: idpbuilder-push, namespace: gitea}
-rules: [{apiGroups: [\"\"], resources: [secrets], resourceNames: [gitea-credential], verbs: [get]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: idpbuilder-push, namespace: gitea}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: idpbuilder-push}
-subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: USER}]";
-
-/// For what no namespace holds.
-const CLUSTER_ROLE: &str = "\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: idpbuilder-push}
-rules: [{apiGroups: [idpbuilder.cnoe.io], resources: [localbuilds], verbs: [get, list]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: idpbuilder-push}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: idpbuilder-push}
-subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: USER}]";
-
-fn forbidden(failure: Failure, context: &str, (verb, resource): (&str, &str), scene: &Scene<'_>) -> Failure {
-    let role = if resource.starts_with("localbuilds") { CLUSTER_ROLE } else { ROLE };
+fn forbidden(
+    failure: Failure,
+    (context, user): (&str, Option<&str>),
+    (verb, resource): (&str, &str),
+    scene: &Scene<'_>,
+) -> Failure {
+    let failure = failure.detail(format!("verb: {verb}, resource: {resource}"));
+    let failure = match granting(resource, user) {
+        Some([role, binding]) => {
+            let and = if user.is_some() { "And" } else { "And, with USER filled in" };
+            failure.run("Let somebody with the right run", role).run(and, binding)
+        }
+        None => failure.say("Let somebody with the right grant it"),
+    };
     failure
-        .detail(format!("verb: {verb}, resource: {resource}"))
-        .copy("Let somebody with the right apply this, with USER filled in", role)
-        .run("See what you may do", format!("kubectl --context {context} auth can-i --list -n gitea"))
+        .run(
+            "See what you may do",
+            format!("kubectl --context {} auth can-i --list -n gitea", quoted(context)),
+        )
         .run("Or take another context", scene.with("--context CONTEXT"))
         .run("Or push without the cluster", WITHOUT_CLUSTER)
+}
+
+/// The least that lets the user go on, as commands: they can be pasted however far they are indented.
+fn granting(resource: &str, user: Option<&str>) -> Option<[String; 2]> {
+    let role = "idpbuilder-push";
+    let (kind, flags, namespace) = match resource.split_once(' ') {
+        Some(("secrets", secret)) => {
+            let (namespace, name) = secret.split_once('/')?;
+            let flags = format!("--verb=get --resource=secrets --resource-name={}", quoted(name));
+            ("role", flags, format!(" -n {}", quoted(namespace)))
+        }
+        _ if resource.starts_with(LOCALBUILDS) => {
+            ("clusterrole", format!("--verb=get,list --resource={LOCALBUILDS}"), String::new())
+        }
+        _ => return None,
+    };
+    let binding = format!("kubectl create {kind}binding {role}{namespace} --{kind}={role} {}", subject(user));
+    Some([format!("kubectl create {kind} {role}{namespace} {flags}"), binding])
+}
+
+const LOCALBUILDS: &str = "localbuilds.idpbuilder.cnoe.io";
+
+fn subject(user: Option<&str>) -> String {
+    let name = user.unwrap_or("USER");
+    match name.strip_prefix("system:serviceaccount:") {
+        Some(account) => format!("--serviceaccount={}", quoted(account)),
+        None => format!("--user={}", quoted(name)),
+    }
 }

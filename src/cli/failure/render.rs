@@ -58,7 +58,6 @@ impl Failure {
         let steps = self.steps.iter().map(|step| match step {
             Step::Say(text) => text.clone(),
             Step::Run { purpose, command } => format!("{purpose}: {command}"),
-            Step::Copy { purpose, lines } => format!("{purpose}:\n{lines}"),
         });
         meant.chain(steps).collect()
     }
@@ -76,14 +75,14 @@ enum Layout {
 fn purpose_width(step: &Step) -> Option<usize> {
     match step {
         Step::Run { purpose, .. } => Some(purpose.chars().count()),
-        Step::Say(_) | Step::Copy { .. } => None,
+        Step::Say(_) => None,
     }
 }
 
 fn command_width(step: &Step) -> Option<usize> {
     match step {
         Step::Run { command, .. } => Some(command.chars().count()),
-        Step::Say(_) | Step::Copy { .. } => None,
+        Step::Say(_) => None,
     }
 }
 
@@ -102,11 +101,6 @@ fn rendered(step: &Step, layout: Layout) -> Vec<String> {
             let mut lines = prose(&format!("{purpose}:"));
             lines.push(format!("  {}", clean(command)));
             lines
-        }
-        (Step::Copy { purpose, lines }, _) => {
-            let mut all = prose(&format!("{purpose}:"));
-            all.extend(lines.lines().map(|line| format!("  {line}")));
-            all
         }
     }
 }

@@ -175,9 +175,10 @@ fn a_cluster_that_is_not_found_is_explained() {
 #[test]
 fn a_cluster_that_does_not_answer_as_wished_is_explained() {
     let context = || "kind-localdev".to_owned();
-    let forbidden = |verb, resource: &str| ClusterError::Forbidden {
+    let forbidden = |user: Option<&str>, verb, resource: &str| ClusterError::Forbidden {
         context: context(),
-        user: "developer".into(),
+        user: user.map(str::to_owned),
+        login: "kind".into(),
         verb,
         resource: resource.into(),
     };
@@ -190,8 +191,9 @@ fn a_cluster_that_does_not_answer_as_wished_is_explained() {
                 reason: "connection refused".into(),
             },
             ClusterError::Unauthenticated { context: context(), reason: "401".into() },
-            forbidden("get", "secrets gitea/gitea-credential"),
-            forbidden("list", "localbuilds.idpbuilder.cnoe.io"),
+            forbidden(Some("dev's"), "get", "secrets gitea/gitea-credential"),
+            forbidden(Some("system:serviceaccount:ci:pusher"), "list", "localbuilds.idpbuilder.cnoe.io"),
+            forbidden(None, "get", "localbuilds.idpbuilder.cnoe.io a"),
             ClusterError::PluginSilent {
                 context: context(),
                 command: "aws".into(),

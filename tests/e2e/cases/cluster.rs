@@ -91,7 +91,16 @@ fn a_secret_that_fits_no_more_ends_as_a_failed_login(servers: &Servers) -> Resul
 
 fn a_user_who_may_not_read_the_secret_is_told_so(servers: &Servers) -> Result<()> {
     let push = Push::new()?.kubeconfig(servers.api.developer_kubeconfig()).arg(testdata("valid-image.tar"));
-    push.run()?.exits(5)?.says(&["secrets", "gitea-credential"]).map(drop)
+    let ran = push.run()?.exits(5)?.says(&["secrets", "gitea-credential", "--user=developer"])?;
+    // The advice is taken, as far as it leaves the others alone.
+    let advised: Vec<&str> =
+        ran.stderr.lines().filter_map(|line| Some(line.split_once("kubectl create ")?.1)).collect();
+    ensure!(advised.len() == 2, "{}", ran.stderr);
+    for line in advised {
+        let words: Vec<&str> = line.split_whitespace().chain(["--dry-run=server"]).collect();
+        servers.api.kubectl(&[&["create"], words.as_slice()].concat())?;
+    }
+    Ok(())
 }
 
 fn a_kubeconfig_that_is_not_there_is_named(_: &Servers) -> Result<()> {
