@@ -15,7 +15,7 @@ mod watch;
 
 pub(super) use doctor::DoctorArgs;
 pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, ReachArgs, TlsArgs};
-pub(super) use prune::PruneArgs;
+pub(super) use prune::{KEEP, PruneArgs};
 pub(super) use run::{ContentArgs, ModeArgs, NameArgs, RequestArgs, SearchArgs, TransferArgs};
 pub(super) use verify::VerifyArgs;
 pub(super) use view::{ColourArg, LevelArg, LogFormatArg, OutputArg, ProgressArg, VersionFormArg, ViewArgs};

@@ -61,6 +61,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// About how many bytes the images take that were looked at: what several of them need counts once.
+    #[must_use]
+    pub fn stored(&self) -> u64 {
+        let untagged = self.doomed.iter().chain(self.kept.iter().map(|(version, _)| version));
+        let all = untagged.flat_map(|version| &version.blobs).chain(&self.needed);
+        let blobs: HashMap<&Digest, u64> = all.map(|(digest, size)| (digest, *size)).collect();
+        blobs.values().fold(0, |sum, size| sum.saturating_add(*size))
+    }
+
     /// About how many bytes nothing needs any more once all is deleted: of other owners' images, and of
     /// images that were not looked at, nothing is known.
     #[must_use]

@@ -48,6 +48,8 @@ impl ApiPath {
 pub struct GiteaPackages {
     client: Arc<RegistryClient>,
     api: OnceCell<ApiPath>,
+    /// Versions.
+    most: usize,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +71,13 @@ impl GiteaPackages {
     #[must_use]
     pub fn new(client: Arc<RegistryClient>, api: ApiPath) -> Self {
         let known = (api != ApiPath::Unknown).then_some(api);
-        Self { client, api: OnceCell::new_with(known) }
+        Self { client, api: OnceCell::new_with(known), most: MOST }
+    }
+
+    /// A list of more versions is an error after its first page.
+    #[must_use]
+    pub fn listing_at_most(self, versions: usize) -> Self {
+        Self { most: versions, ..self }
     }
 
     /// The path of Gitea's API. Where it is not known, its version is asked for, without a login.
@@ -132,8 +140,8 @@ impl GiteaPackages {
             let mut totals = Vec::new();
             for number in 1.. {
                 let Page { versions, total } = self.page(images, number).await?;
-                if total > MOST {
-                    let many = format!("it lists {total} versions, of which {MOST} are read at most");
+                if total > self.most {
+                    let many = format!("it lists {total} versions, of which {} are read at most", self.most);
                     return Err(self.odd(many));
                 }
                 let was_last = versions.is_empty();

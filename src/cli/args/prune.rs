@@ -4,6 +4,9 @@ use super::{ReachArgs, RequestArgs, ViewArgs};
 use crate::cli::value;
 use crate::oci::Repository;
 
+/// How many of the newest untagged versions stay where nobody says how many.
+pub(in crate::cli) const KEEP: usize = 3;
+
 const AFTER_HELP: &str = "\
 A push leaves the version before it in place, under its digest: deployments that name the digest go
 on. `prune` lists such versions, asks, and deletes them. These stay: what a tag or an index that
@@ -24,7 +27,7 @@ pub(in crate::cli) struct PruneArgs {
     #[arg(value_name = "NAME", value_parser = value::image)]
     pub(in crate::cli) image: Option<Repository>,
     /// How many of the newest untagged versions of each image stay
-    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(long, value_name = "N", default_value_t = KEEP)]
     pub(in crate::cli) keep: usize,
     /// List what would be deleted; delete nothing
     #[arg(long)]

@@ -12,6 +12,7 @@ mod certificate;
 mod cluster;
 mod machine;
 mod registry;
+mod space;
 
 /// What was found.
 pub(in crate::cli) struct Examined {
@@ -47,7 +48,7 @@ struct Found {
 }
 
 /// All that needs the registry's address.
-const REGISTRY: [Need; 8] = [
+const REGISTRY: [Need; 9] = [
     Need::Certificate,
     Need::Name,
     Need::Tcp,
@@ -55,6 +56,7 @@ const REGISTRY: [Need; 8] = [
     Need::Registry,
     Need::Login,
     Need::Write,
+    Need::Space,
     Need::BodyLimit,
 ];
 

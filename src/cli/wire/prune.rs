@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::login;
 use super::place::Target;
 use super::reach::{Around, Reached, Unconnected, reach};
 use crate::cli::facts::Facts;
@@ -90,7 +91,7 @@ impl Pruner {
 }
 
 /// With path routing, Gitea is below a path, and so is its API.
-fn api_path(target: &Target) -> ApiPath {
+pub(super) fn api_path(target: &Target) -> ApiPath {
     match target.cluster().map(|cluster| cluster.routing) {
         Some(Routing::SubDomain) => ApiPath::Root,
         Some(Routing::Path) => ApiPath::Gitea,
@@ -112,11 +113,16 @@ fn images(settings: &PruneSettings, reached: &Reached) -> Result<Images, LocalEr
     if let Some(name) = settings.image.as_ref().filter(|name| name.as_str().contains('/')) {
         return named(name.as_str()).map(Images::One);
     }
-    let owner = settings.owner.clone().or_else(|| target.path.clone());
-    let owner = owner.or_else(|| login.username.clone()).or_else(|| target.owner());
-    let owner = owner.ok_or(LocalError::NoOwner)?.to_lowercase();
+    let owner = owner_of(settings.owner.as_deref(), target, login).ok_or(LocalError::NoOwner)?;
     match &settings.image {
         Some(name) => named(&format!("{owner}/{name}")).map(Images::One),
         None => named(&owner).map(Images::Below),
     }
+}
+
+/// Whose images are looked at, in the registry's lower case.
+pub(super) fn owner_of(named: Option<&str>, target: &Target, login: &login::Found) -> Option<String> {
+    let owner = named.map(str::to_owned).or_else(|| target.path.clone());
+    let owner = owner.or_else(|| login.username.clone()).or_else(|| target.owner());
+    owner.map(|owner| owner.to_lowercase())
 }

@@ -75,7 +75,9 @@ fn doctor_is_green_on_a_cluster_and_leaves_nothing_behind(servers: &Servers) -> 
     let before = ["kubeconfig", "context", "api", "localbuild", "secret", "certificate", "name", "tcp"];
     let behind = ["tls", "registry", "login", "write", "body-limit", "engines", "clock"];
     is(&report, "ok", &[&before[..], &behind[..]].concat())?;
-    ensure!(report["summary"]["failed"] == 0 && report["summary"]["skipped"] == 0, "{}", ran.stdout);
+    // What others push and delete meanwhile may keep the list of versions from being read.
+    let unread = u64::from(check(&report, "space")?["status"] == "skipped");
+    ensure!(report["summary"]["failed"] == 0 && report["summary"]["skipped"] == unread, "{}", ran.stdout);
     ensure!(check(&report, "tls")?["message"] == "the server shows the cluster's certificate");
 
     let requests = servers.ingress.requests("/giteaadmin/idpbuilder-push-doctor/")?;

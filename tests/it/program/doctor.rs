@@ -65,7 +65,7 @@ fn a_document_has_every_check_and_the_first_failure_gives_the_exit_code() {
     assert_eq!((&report["kind"], &report["exitCode"]), (&"DoctorReport".into(), &4.into()));
     assert_eq!(report["registry"]["address"], registry.address());
     assert_eq!(ended(&report, "failed"), ["login"]);
-    assert_eq!(report["checks"].as_array().unwrap().len(), 16);
+    assert_eq!(report["checks"].as_array().unwrap().len(), 17);
     let login = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "login").unwrap();
     assert_eq!(login["error"]["code"], "AUTH_FAILED");
     ran.says(&["error: localhost:", "refused the credentials", "To fix this:"]);
@@ -205,7 +205,7 @@ fn a_table_has_a_row_for_each_check() {
     let registry = Registry::gitea().start();
     let ran = Program::doctor_of(&registry).args(["-o", "table"]).run().exits(0);
     shows(&ran, &["CHECK STATUS MESSAGE", "login ok user giteaAdmin", "engines warning none answers"]);
-    assert_eq!(ran.stdout.lines().count(), 17);
+    assert_eq!(ran.stdout.lines().count(), 18);
 }
 
 #[test]

@@ -1,8 +1,9 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Chart, Found, REGISTRY, certificate};
+use super::{Chart, Found, REGISTRY, certificate, space};
 use crate::cli::checkup::{Check, Need};
 use crate::cli::facts::{AuthFacts, Facts, TlsFacts};
 use crate::cli::failure::{Failure, Fault, Scene, explain};
@@ -59,7 +60,7 @@ impl Examination<'_, '_> {
         let facts = facts(target, trust.facts, &credentials.found);
         let scene = Scene { facts: Some(&facts), ..self.scene };
         let client = match client(reach, target, &trust, (&credentials.found, self.around)) {
-            Ok(client) => client,
+            Ok(client) => Arc::new(client),
             Err(error) => return (Some(facts), self.stuck(&Fault::Trust(error), chart)),
         };
         chart.add(certificate::examine(target, &trust, &scene));
@@ -146,20 +147,20 @@ impl Examination<'_, '_> {
         &self,
         found: &Found,
         credentials: &Credentials,
-        (client, facts): (&RegistryClient, &Facts),
+        (client, facts): (&Arc<RegistryClient>, &Facts),
         (ping, chart): (Result<Ping, Need>, &mut Chart<'_>),
     ) -> Check {
         let scene = Scene { facts: Some(facts), ..self.scene };
         let ping = match ping {
             Ok(ping) => ping,
             Err(ground) => {
-                chart.wait(&[Need::Login, Need::Write], ground);
+                chart.wait(&[Need::Login, Need::Write, Need::Space], ground);
                 return Check::waits(Need::Clock, ground);
             }
         };
         let clock = clock(ping, SystemTime::now());
         if let Some(missing) = found.missing {
-            chart.wait(&[Need::Login, Need::Write], missing);
+            chart.wait(&[Need::Login, Need::Write, Need::Space], missing);
             return clock;
         }
         let repository = self.repository(&found.target, credentials, client).await;
@@ -171,8 +172,11 @@ impl Examination<'_, '_> {
         chart.add(login.unwrap_or_else(|failure| Check::failed(Need::Login, failure)));
         if has_entered {
             chart.add(write(client, repository, &scene).await);
+            let owner = self.settings.names.owner.as_deref();
+            let whose = (&found.target, &credentials.found, owner);
+            chart.add(space::examine(client, ping.dialect, whose, &scene).await);
         } else {
-            chart.wait(&[Need::Write], Need::Login);
+            chart.wait(&[Need::Write, Need::Space], Need::Login);
         }
         clock
     }
