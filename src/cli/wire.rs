@@ -25,7 +25,7 @@ use crate::pack::Encoder;
 use crate::plan::{NameRules, Naming, Owner, RegistryHost};
 use crate::port::{PackIndex, SessionJournal, Source, Watched};
 use crate::registry::{Dialect, RegistryClient};
-use crate::source::{self, EngineKind, Places, Spec};
+use crate::source::{self, EngineImages, EngineKind, Places, Spec};
 use crate::verify::{Check, HeldReference};
 pub(super) use examine::{Examined, examine};
 use place::Target;
@@ -201,7 +201,10 @@ pub(super) fn sources(
             Place::Cluster => None,
         },
     };
-    let places = sources::places(&settings.search, environment, told)?;
+    let places = Places {
+        engine_images: EngineImages::Outline,
+        ..sources::places(&settings.search, environment, told)?
+    };
     Ok(sources::opened(&settings.search, &places))
 }
 

@@ -118,10 +118,18 @@ impl Naming {
     /// # Errors
     /// When no name of the image can be a target.
     pub fn name(&self, image: &FoundImage) -> Result<Named, TargetError> {
+        self.named(&image.suggested, &image.fallback)
+    }
+
+    /// The same by the names alone.
+    ///
+    /// # Errors
+    /// As for `name`.
+    pub fn named(&self, suggested: &[Suggested], fallback: &str) -> Result<Named, TargetError> {
         let mut named = Named::default();
         let mut refused = None;
-        for suggested in suggestions(image) {
-            match self.targets_of(&suggested, &image.fallback, &mut named.notes) {
+        for suggested in suggestions(suggested, fallback) {
+            match self.targets_of(&suggested, fallback, &mut named.notes) {
                 Ok(targets) => {
                     for target in targets {
                         if !named.targets.contains(&target) {
@@ -276,11 +284,11 @@ impl Naming {
     }
 }
 
-fn suggestions(image: &FoundImage) -> Vec<Suggested> {
-    if image.suggested.is_empty() {
-        return vec![Suggested::Reference(image.fallback.clone())];
+fn suggestions(suggested: &[Suggested], fallback: &str) -> Vec<Suggested> {
+    if suggested.is_empty() {
+        return vec![Suggested::Reference(fallback.to_owned())];
     }
-    image.suggested.clone()
+    suggested.to_vec()
 }
 
 fn lower_case_owner(name: &str, start: usize) -> String {

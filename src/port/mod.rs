@@ -21,7 +21,7 @@ pub use registry::{
 };
 pub use session_journal::{Claim, SessionJournal};
 pub use source::{
-    Content, Encoding, EnginePlace, Found, FoundImage, ImageTree, Layer, Skipped, Source, SourceError,
-    SourceName, Suggested, UnpackError,
+    Content, Encoding, EnginePlace, Found, FoundImage, ImageTree, Layer, Outline, Skipped, Source,
+    SourceError, SourceName, Suggested, UnpackError,
 };
 pub use watched::{Fingerprint, Sight, Snapshot, Watched};

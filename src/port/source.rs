@@ -133,6 +133,21 @@ pub struct FoundImage {
     pub notes: Vec<String>,
 }
 
+/// An image that was looked at and not read: what a list says of it.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    pub source: SourceName,
+    /// As of a `FoundImage`, and so is the fallback.
+    pub suggested: Vec<Suggested>,
+    pub fallback: String,
+    pub platforms: Vec<Platform>,
+    pub notes: Vec<String>,
+    /// Bytes, as its place counts them; absent where it does not.
+    pub size: Option<u64>,
+    /// Absent where not all of them are known.
+    pub layers: Option<usize>,
+}
+
 /// Something that was looked at and is no image, or cannot be pushed, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
@@ -144,6 +159,8 @@ pub struct Skipped {
 #[derive(Debug, Default)]
 pub struct Found {
     pub images: Vec<FoundImage>,
+    /// Where images that were never read are not to be read.
+    pub outlines: Vec<Outline>,
     pub skipped: Vec<Skipped>,
     /// What it names and cannot give. The rest goes on.
     pub failed: Vec<(SourceName, SourceError)>,

@@ -19,7 +19,7 @@ use super::open::Places;
 use super::shown::{shown, shown_path};
 use super::spec::EngineKind;
 use crate::event::Events;
-use crate::port::{Found, FoundImage, SourceError, SourceName, Suggested};
+use crate::port::{Found, FoundImage, Outline, SourceError, SourceName, Suggested};
 use files::Manifests;
 use wanted::{Left, Named, Place, place, renamed};
 
@@ -115,9 +115,14 @@ impl Taking<'_> {
 
     fn add(&mut self, wanted: &Named, found: Found, note: Option<&str>) {
         self.found.skipped.extend(found.skipped);
+        let suggested = vec![Suggested::Reference(wanted.name.clone())];
         self.found.images.extend(found.images.into_iter().map(|mut image| {
             image.notes.extend(note.map(str::to_owned));
-            FoundImage { suggested: vec![Suggested::Reference(wanted.name.clone())], ..image }
+            FoundImage { suggested: suggested.clone(), ..image }
+        }));
+        self.found.outlines.extend(found.outlines.into_iter().map(|mut outline| {
+            outline.notes.extend(note.map(str::to_owned));
+            Outline { suggested: suggested.clone(), ..outline }
         }));
     }
 
@@ -138,7 +143,8 @@ impl Taking<'_> {
             }
             self.events.note(format!("left {}: {}", list.join(", "), left.reason()));
         }
-        if self.found.images.is_empty() && self.found.failed.is_empty() {
+        let Found { images, outlines, failed, .. } = &self.found;
+        if images.is_empty() && outlines.is_empty() && failed.is_empty() {
             let (path, skipped) = (path.to_owned(), self.found.skipped);
             return Err(SourceError::NothingNamed { path, skipped });
         }

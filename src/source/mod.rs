@@ -31,6 +31,6 @@ mod watch;
 mod tests;
 
 pub use engine::{EngineSockets, Engines, engines};
-pub use open::{Links, Places, SearchRules, open};
+pub use open::{EngineImages, Links, Places, SearchRules, open};
 pub use spec::{ArchiveKind, EngineKind, Spec};
 pub use watch::watch;

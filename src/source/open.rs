@@ -40,6 +40,17 @@ pub struct Places {
     /// The registry's name as references have it, where it is known: images that are named for it are
     /// expected to be here.
     pub registry: Option<String>,
+    pub engine_images: EngineImages,
+}
+
+/// What is done with an image of an engine of which nothing is remembered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EngineImages {
+    /// The engine exports it.
+    #[default]
+    Export,
+    /// What the engine says of it is enough.
+    Outline,
 }
 
 /// How a folder is searched.

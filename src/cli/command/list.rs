@@ -15,7 +15,7 @@ use crate::cli::{logging, wire};
 use crate::event::{Event, Events};
 use crate::job::RunError;
 use crate::plan::{NameRules, Naming, Owner, PlanError, RegistryHost, Target};
-use crate::port::{Content, Found, FoundImage, ImageTree, Source, SourceError};
+use crate::port::{Content, Found, FoundImage, ImageTree, Outline, Source, SourceError};
 
 /// Shows what a push would take, and what it would be called. Asks neither registry nor cluster.
 pub(in crate::cli) fn list(args: ListArgs, start: &Start) -> ExitCode {
@@ -88,14 +88,15 @@ fn take(found: Found, naming: &Naming, events: &Events, ended: &mut Ended) {
         events.emit(Event::Skipped(skipped));
     }
     ended.faults.extend(found.failed.into_iter().map(|(_, error)| Fault::from(error)));
-    for image in found.images {
-        match naming.name(&image) {
+    let unread = found.outlines.into_iter().map(|outline| (outline, None));
+    for (outline, digest) in found.images.into_iter().map(outlined).chain(unread) {
+        match naming.named(&outline.suggested, &outline.fallback) {
             Ok(named) => {
-                for note in image.notes.iter().chain(&named.notes) {
+                for note in outline.notes.iter().chain(&named.notes) {
                     events.note(note);
                 }
-                let listed = named.targets.iter().map(|target| listed(&image, target, naming));
-                ended.images.extend(listed);
+                let targets = named.targets.iter();
+                ended.images.extend(targets.map(|target| listed(&outline, digest.clone(), target, naming)));
             }
             Err(error) => ended.faults.push(RunError::Plan(PlanError::Target(error)).into()),
         }
@@ -125,22 +126,29 @@ fn naming(settings: &ListSettings) -> Naming {
     }
 }
 
-fn listed(image: &FoundImage, target: &Target, naming: &Naming) -> Listed {
+fn listed(outline: &Outline, digest: Option<String>, target: &Target, naming: &Naming) -> Listed {
     let repository = target.repository.as_str();
     let whole = naming.rename.as_ref().is_some_and(|rename| rename.name.contains('/'));
     let repository = match repository.strip_prefix(UNKNOWN_OWNER) {
         Some(below) if naming.owner == Owner::Unknown && !whole => format!("<owner>/{below}"),
         _ => repository.to_owned(),
     };
-    let (digest, size, layers) = content(&image.content);
     Listed {
-        source: image.source.to_string(),
+        source: outline.source.to_string(),
         reference: format!("{}/{repository}:{}", target.registry.0, target.tag),
         digest,
-        platforms: image.platforms.clone(),
-        size,
-        layers,
+        platforms: outline.platforms.clone(),
+        size: outline.size,
+        layers: outline.layers,
     }
+}
+
+/// An image that was read, with its digest where that is known.
+fn outlined(image: FoundImage) -> (Outline, Option<String>) {
+    let (digest, size, layers) = content(&image.content);
+    let FoundImage { source, suggested, fallback, platforms, notes, content: _ } = image;
+    let (size, layers) = (Some(size), Some(layers));
+    (Outline { source, suggested, fallback, platforms, notes, size, layers }, digest)
 }
 
 /// Digest, bytes and layers, as far as they are known without packing.

@@ -18,10 +18,13 @@ pub(in crate::cli) struct Listed {
     /// Known where the image goes up byte for byte.
     pub(in crate::cli) digest: Option<String>,
     pub(in crate::cli) platforms: Vec<Platform>,
-    /// Bytes as they are at the source.
-    pub(in crate::cli) size: u64,
-    pub(in crate::cli) layers: usize,
+    /// Bytes as they are at the source, where it says so without being read.
+    pub(in crate::cli) size: Option<u64>,
+    pub(in crate::cli) layers: Option<usize>,
 }
+
+/// In the place of what was not read.
+const UNKNOWN: &str = "-";
 
 pub(in crate::cli) fn list_names(images: &[Listed]) -> String {
     images.iter().map(|image| image.reference.clone() + "\n").collect()
@@ -35,8 +38,8 @@ pub(in crate::cli) fn list_table(images: &[Listed]) -> String {
             escaped(&image.source),
             escaped(&image.reference),
             escaped(&platforms.join(",")),
-            image.layers.to_string(),
-            size(image.size),
+            image.layers.map_or(UNKNOWN.to_owned(), |layers| layers.to_string()),
+            image.size.map_or(UNKNOWN.to_owned(), size),
         ]
     }));
     aligned(&rows)
@@ -64,13 +67,13 @@ struct Image {
     reference: String,
     digest: Option<String>,
     platforms: Vec<String>,
-    size: u64,
+    size: Option<u64>,
     layers: Layers,
 }
 
 #[derive(Serialize)]
 struct Layers {
-    total: usize,
+    total: Option<usize>,
 }
 
 /// The document of `list`.

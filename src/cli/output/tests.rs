@@ -123,9 +123,14 @@ fn listed(name: &str) -> Listed {
         reference: format!("<registry>/<owner>/{name}"),
         digest: None,
         platforms: vec![amd64()],
-        size: 73_400_320,
-        layers: 9,
+        size: Some(73_400_320),
+        layers: Some(9),
     }
+}
+
+/// An image of an engine that was never read.
+fn unread(name: &str) -> Listed {
+    Listed { size: None, layers: None, ..listed(name) }
 }
 
 #[test]
@@ -133,12 +138,12 @@ fn a_list_is_a_document_of_its_own_kind() {
     let fault = Fault::Source(SourceError::Damaged { path: "x.tar".into(), reason: "cut off".into() });
     let scene = Scene { command: "x", typed: &[], sources: &[], home: None, facts: None };
     let failures = [explain(&fault, &scene)];
-    assert_snapshot!(image_list(&[listed("web:1")], &failures, 3, Form::Json));
+    assert_snapshot!(image_list(&[listed("web:1"), unread("new:1")], &failures, 3, Form::Json));
 }
 
 #[test]
 fn a_list_is_names_or_a_table() {
     let images = [listed("web:1"), listed("long-name:2")];
     assert_eq!(list_names(&images), "<registry>/<owner>/web:1\n<registry>/<owner>/long-name:2\n");
-    assert_snapshot!(list_table(&images));
+    assert_snapshot!(list_table(&[&images[..], &[unread("new:1")]].concat()));
 }

@@ -11,7 +11,7 @@ use crate::content::{FilePool, SpoolDir};
 use crate::job::Selection;
 use crate::oci::Platform;
 use crate::port::{PackIndex, Source};
-use crate::source::{self, EngineSockets, Places, SearchRules, Spec};
+use crate::source::{self, EngineImages, EngineSockets, Places, SearchRules, Spec};
 
 /// Files that are kept open between reads.
 const OPEN_FILES: usize = 64;
@@ -52,6 +52,7 @@ pub(super) fn places(search: &Search, environment: &Environment, told: Told<'_>)
         },
         preferred: told.nodes.to_vec(),
         registry: told.registry,
+        engine_images: EngineImages::default(),
     })
 }
 

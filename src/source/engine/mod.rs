@@ -10,6 +10,7 @@ mod client;
 mod context;
 mod export;
 mod memory;
+mod outline;
 mod platform;
 mod request;
 mod select;
@@ -30,7 +31,7 @@ use tokio::task::spawn_blocking;
 
 use super::names::answers_to;
 use super::near::near;
-use super::open::Places;
+use super::open::{EngineImages, Places};
 use super::shown::{chain, shown};
 use super::spec::EngineKind;
 use crate::content::{ContentError, Deferred};
@@ -60,9 +61,15 @@ pub(super) async fn find(
         return Err(not_in_engine(reference, &asked).await);
     };
     let wanted = wanted(reference, &chosen, places, events);
-    let image = match recall(&chosen, &wanted, places).await {
-        Some(image) => image,
-        None => remember(export::export(&chosen, &wanted).await?, &chosen, places).await,
+    let image = match (recall(&chosen, &wanted, places).await, places.engine_images) {
+        (Some(image), _) => image,
+        (None, EngineImages::Outline) => {
+            let outlines = vec![outline::of(reference, chosen, &wanted)?];
+            return Ok(Found { outlines, ..Found::default() });
+        }
+        (None, EngineImages::Export) => {
+            remember(export::export(&chosen, &wanted).await?, &chosen, places).await
+        }
     };
     Ok(Found { images: vec![named(image, reference, chosen)], ..Found::default() })
 }
@@ -165,14 +172,20 @@ fn wanted(reference: &str, chosen: &Chosen, places: &Places, events: &Events) ->
 fn named(mut found: FoundImage, reference: &str, chosen: Chosen) -> FoundImage {
     let image = &chosen.here.image;
     found.source = SourceName(format!("{}:{}", chosen.endpoint.engine.scheme(), shown(reference)));
-    if is_id(reference, image) {
-        found.suggested = image.names.iter().take(1).cloned().map(Suggested::Reference).collect();
-        found.fallback = hex(reference).chars().take(12).collect();
-    } else {
-        found.suggested = vec![Suggested::Reference(reference.to_owned())];
-    }
+    let fallback;
+    (found.suggested, fallback) = names(reference, image);
+    found.fallback = fallback.unwrap_or(found.fallback);
     found.notes.extend(chosen.notes);
     found
+}
+
+/// The names, and what stands for one where it was asked for by its id.
+fn names(reference: &str, image: &Image) -> (Vec<Suggested>, Option<String>) {
+    if is_id(reference, image) {
+        let names = image.names.iter().take(1).cloned().map(Suggested::Reference).collect();
+        return (names, Some(hex(reference).chars().take(12).collect()));
+    }
+    (vec![Suggested::Reference(reference.to_owned())], None)
 }
 
 /// Whether an image was asked for by its id or the beginning of it.

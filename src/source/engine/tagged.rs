@@ -22,6 +22,7 @@ pub(in crate::source) async fn find_tagged(places: &Places, events: &Events) -> 
     for name in names {
         let one = find(&name, EngineKind::Any, places, events).await?;
         found.images.extend(one.images);
+        found.outlines.extend(one.outlines);
         found.skipped.extend(one.skipped);
     }
     Ok(found)

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::fake_engine::{Engine, NOWHERE, Stored, behind_tls, docker_at, engines, nonsense};
 use super::kit::{Oci, exact, find_in, layer, names, only, places, told};
 use crate::port::{Found, SourceError};
-use crate::source::{EngineKind, EngineSockets, Places, Spec};
+use crate::source::{EngineImages, EngineKind, EngineSockets, Places, Spec};
 
 fn ask(reference: &str, kind: EngineKind, sockets: EngineSockets) -> Result<Found, SourceError> {
     let spec = Spec::Engine { reference: reference.to_owned(), kind };
@@ -34,6 +34,26 @@ fn an_image_of_an_engine_has_the_name_that_it_was_asked_for_by() {
         assert_eq!(names(&image), [reference]);
         assert_eq!(image.source.to_string(), format!("docker-daemon:{reference}"));
     }
+}
+
+#[test]
+fn an_image_that_is_only_listed_is_not_exported_and_one_that_is_remembered_is_known_whole() {
+    let engine = Engine::at("docker.sock", vec![web(&["web:1", "r.example/me/web:1"])]);
+    let list =
+        Places { sockets: docker_at(&engine.address()), registry: Some("r.example".into()), ..places() };
+    let list = Places { engine_images: EngineImages::Outline, ..list };
+    let by_name = Spec::Engine { reference: "web:1".to_owned(), kind: EngineKind::Docker };
+    for spec in [by_name.clone(), Spec::AllTagged] {
+        let found = find_in(spec, &list).unwrap();
+        assert!(found.images.is_empty());
+        let [outline] = &found.outlines[..] else { panic!("{found:?}") };
+        assert_eq!((outline.size, outline.layers, outline.platforms.len()), (Some(1), Some(1), 1));
+        assert!(outline.source.to_string().starts_with("docker-daemon:"));
+    }
+    assert_eq!(engine.exports(), 0);
+    find_in(by_name.clone(), &Places { engine_images: EngineImages::Export, ..list.clone() }).unwrap();
+    let found = find_in(by_name, &list).unwrap();
+    assert_eq!((found.images.len(), found.outlines.len(), engine.exports()), (1, 0, 1));
 }
 
 #[test]

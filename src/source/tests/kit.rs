@@ -10,7 +10,7 @@ use crate::event::Events;
 use crate::oci::{Digest, Platform, sha256};
 use crate::pack::Form;
 use crate::port::{Content, Found, FoundImage, ImageTree, PackIndex, Remembered, SourceError, Suggested};
-use crate::source::{ArchiveKind, EngineSockets, Places, SearchRules, Spec, open};
+use crate::source::{ArchiveKind, EngineImages, EngineSockets, Places, SearchRules, Spec, open};
 
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -53,6 +53,7 @@ pub(super) fn places() -> Places {
         platform: None,
         preferred: Vec::new(),
         registry: None,
+        engine_images: EngineImages::default(),
     }
 }
 

@@ -24,6 +24,7 @@ cases![
     different_images_of_one_name_in_two_engines_are_refused,
     an_image_that_is_nowhere_is_told_with_what_is_near,
     all_images_that_are_named_for_the_cluster_are_pushed,
+    a_list_asks_an_engine_for_no_export,
 ];
 
 /// A user whose cache stays from push to push.
@@ -287,6 +288,28 @@ fn all_images_that_are_named_for_the_cluster_are_pushed(servers: &Servers) -> Re
     ensure!(ran.references().len() == 2, "{}", ran.stdout);
     for name in ["tagged-a", "tagged-b"] {
         pulled(&servers.gitea.admin(), &format!("giteaadmin/{name}"), "1")?;
+    }
+    Ok(())
+}
+
+fn a_list_asks_an_engine_for_no_export(servers: &Servers) -> Result<()> {
+    servers.docker.load(&testdata("valid-image.tar"), "web:1.0", "listed:dev")?;
+    let (podman, docker) = (Podman::start()?, Docker29::start()?);
+    podman.load(&testdata("podman-docker.tar"))?;
+    docker.import(&image::layer(1, 100_000)?, "listed:29")?;
+    docker.load(&tar_of(&testdata("multi-platform-layout"), "docker.io/library/both:1", &[])?)?;
+    for (host, variable, name, layers, platforms) in [
+        (servers.docker.host(), "DOCKER_HOST", "listed:dev", json!(4), 1),
+        (podman.host(), "CONTAINER_HOST", "web:1.0", json!(4), 1),
+        (docker.host(), "DOCKER_HOST", "listed:29", json!(1), 1),
+        (docker.host(), "DOCKER_HOST", "both:1", json!(null), 2),
+    ] {
+        let relay = Relay::before(&host)?;
+        let list = Push::new()?.env(variable, relay.host()).args(["list", "-o", "json", name]);
+        let list: serde_json::Value = serde_json::from_str(&list.run()?.exits(0)?.stdout)?;
+        let image = &list["images"][0];
+        ensure!(relay.exports() == 0 && image["layers"]["total"] == layers, "{name}: {list}");
+        ensure!(image["platforms"].as_array().is_some_and(|all| all.len() == platforms), "{name}: {list}");
     }
     Ok(())
 }
