@@ -211,7 +211,9 @@ fn a_password_of_the_environment_is_not_given_on() {
         .arg(&out)
         .start();
     running.until("run", |_| out.exists());
-    ended(running);
+    // The shell may not have ended yet, and is ended then.
+    running.signal("INT");
+    running.wait();
     let environment = fs::read_to_string(out).unwrap();
     assert!(environment.contains("IDPBUILDER_PUSH_IMAGE="), "{environment}");
     assert!(!environment.contains(crate::kit::registry::PASSWORD), "{environment}");
