@@ -3,7 +3,7 @@ CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo check lint audit setup test coverage cluster
+.PHONY: help build install demo check lint audit setup test coverage cluster bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -44,3 +44,7 @@ coverage: setup ## lines that tests run, without and with real servers
 
 cluster: setup ## a cluster of the tests' own servers to try the program on, until Enter
 	$(CARGO) test --locked --test e2e -- hold
+
+bench: setup ## against skopeo, crane and others on this machine; WORK=web PEERS=skopeo,crane ROUNDS=5 for a part
+	tests/servers/setup peers
+	$(CARGO) bench --locked --bench peers
