@@ -73,6 +73,11 @@ impl Chosen {
         self.works.is_empty() || self.works.iter().any(|work| work == step.work)
     }
 
+    /// Others stand on what is pushed cold.
+    fn needs(&self, step: &Step) -> bool {
+        self.has(step) || step.start == Start::Cold
+    }
+
     fn tools(&self, work: &Work) -> Vec<Tool> {
         let named = |tool: &Tool| {
             self.peers.as_ref().is_none_or(|peers| peers.iter().any(|peer| peer == tool.name()))
@@ -102,10 +107,19 @@ fn bench(chosen: &Chosen) -> Result<ExitCode> {
     );
     let mut failed = false;
     for work in work::ALL.iter().filter(|work| work.steps.iter().any(|step| chosen.has(step))) {
-        let tables = compare(work, &inputs, chosen)?;
-        for (step, rows) in work.steps.iter().zip(&tables).filter(|(step, _)| chosen.has(step)) {
-            println!("\n{}", table::show(&format!("{}, {}", step.work, step.phase), rows));
-            failed |= rows.iter().any(|row| row.failed.is_some());
+        match compare(work, &inputs, chosen) {
+            Ok(tables) => {
+                for (step, rows) in work.steps.iter().zip(&tables).filter(|(step, _)| chosen.has(step)) {
+                    println!("\n{}", table::show(&format!("{}, {}", step.work, step.phase), rows));
+                    failed |= rows.iter().any(|row| row.failed.is_some());
+                }
+            }
+            // The other works need other servers: an engine, for one, needs root.
+            Err(error) => {
+                let name = work.steps.first().map_or("", |step| step.work);
+                println!("\n{name} could not be compared: {error:#}");
+                failed = true;
+            }
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -134,24 +148,14 @@ fn compare(work: &Work, inputs: &Inputs, chosen: &Chosen) -> Result<Vec<Vec<Row>
     };
     let mut tables: Vec<Vec<Row>> = work.steps.iter().map(|_| tools.iter().map(row).collect()).collect();
     for round in 0..=chosen.rounds {
+        let route = if round == 0 { Route::Counted } else { Route::Timed };
         for (at, tool) in tools.iter().enumerate() {
             eprintln!("round {round} of {}: {}", chosen.rounds, tool.label());
-            let route = if round == 0 { Route::Counted } else { Route::Timed };
-            let mut turn = Turn {
-                name: format!("{round}-{at}"),
-                tool: *tool,
-                route,
-                repository: String::new(),
-                home: home()?,
-            };
-            for (step, rows) in work.steps.iter().zip(&mut tables) {
-                let Some(row) = rows.get_mut(at).filter(|row| row.failed.is_none()) else { break };
-                let needed = chosen.has(step) || step.start == Start::Cold;
-                if needed && let Err(error) = stage.step(step, &mut turn, row) {
-                    row.failed = Some(format!("{error:#}"));
-                    break;
-                }
-            }
+            let name = format!("{round}-{at}");
+            let mut turn = Turn { name, tool: *tool, route, repository: String::new(), home: home()? };
+            let rows = tables.iter_mut().filter_map(|rows| rows.get_mut(at));
+            let steps = work.steps.iter().zip(rows).filter(|(step, _)| chosen.needs(step));
+            stage.take(&mut turn, steps);
         }
     }
     Ok(tables)
@@ -179,6 +183,22 @@ struct Turn {
 }
 
 impl Stage<'_> {
+    /// All steps. One that failed once is not tried again, and neither are those after it.
+    fn take<'a>(&self, turn: &mut Turn, steps: impl Iterator<Item = (&'a Step, &'a mut Row)>) {
+        let mut failed = None;
+        for (step, row) in steps {
+            if row.failed.is_none() {
+                row.failed = failed.clone();
+            }
+            if row.failed.is_none()
+                && let Err(error) = self.step(step, turn, row)
+            {
+                row.failed = Some(format!("{error:#}"));
+            }
+            failed.clone_from(&row.failed);
+        }
+    }
+
     fn step(&self, step: &Step, turn: &mut Turn, row: &mut Row) -> Result<()> {
         if step.start == Start::Cold {
             turn.repository = self.registry.empty(&turn.name)?;
