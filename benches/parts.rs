@@ -18,12 +18,12 @@ use idpbuilder_push::oci::{Descriptor, Digest, Hasher, Manifest, Repository, sha
 use idpbuilder_push::pack::{Codec, Crew, Encoder, Encoding, Form, Unpacked, Workshop, pack};
 use idpbuilder_push::plan::{NameRules, Naming, Owner, PathPart, RegistryHost, plan};
 use idpbuilder_push::port::{
-    Content, FoundImage, Layer, ManifestName, RegistryError, RegistryReader, RegistryWriter, SourceName,
-    Stored, Suggested, Upload,
+    Content, Document, FoundImage, Layer, ManifestName, RegistryError, RegistryReader, RegistryWriter,
+    SourceName, Stored, Suggested, Upload,
 };
 use idpbuilder_push::report::Verdict;
 use idpbuilder_push::source::{ArchiveKind, EngineSockets, Places, SearchRules, Spec, open};
-use idpbuilder_push::{Compression, Existing, Job, Limits, OnFailure, Selection, StopAfter, World};
+use idpbuilder_push::{Compression, Existing, Job, Limits, OnFailure, Reuse, Selection, StopAfter, World};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -159,6 +159,7 @@ fn job(compression: Compression) -> Job {
         selection: Selection::Present,
         compression,
         existing: Existing::Skip,
+        reuse: Reuse::Known,
         stop: StopAfter::Push,
         on_failure: OnFailure::Continue,
         limits: Limits { jobs: some(3), threads: some(2) },
@@ -232,6 +233,19 @@ impl RegistryReader for Sink {
     async fn blob(&self, _: &Repository, digest: &Digest) -> Result<Option<u64>, RegistryError> {
         let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(blobs.contains(digest).then_some(0))
+    }
+
+    async fn document(
+        &self,
+        _: &Repository,
+        _: Document,
+        _: &Descriptor,
+    ) -> Result<Option<Bytes>, RegistryError> {
+        Ok(None)
+    }
+
+    fn best_unasked(&self, _: u64) -> bool {
+        false
     }
 }
 
