@@ -6,6 +6,9 @@ mod architecture;
 #[cfg(unix)]
 mod completion;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod corpus;
+#[cfg(test)]
 mod hub;
 #[cfg(test)]
 mod kit;

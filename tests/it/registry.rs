@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kit::registry::{Fault, Login, Match, PASSWORD, Registry, Scope, Settings, Then, USER, User};
 
+mod faults;
 mod resume;
 
 struct Logins(Option<Credential>);

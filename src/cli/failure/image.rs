@@ -1,5 +1,6 @@
 use super::{Class, Failure, Scene, registry, source};
 use crate::pack::PackError;
+use crate::port::RegistryError;
 use crate::report::{ImageError, ImageOutcome, PushReport};
 
 /// Explains why one image was not pushed.
@@ -28,8 +29,8 @@ pub(in crate::cli) fn one(error: &ImageError, scene: &Scene<'_>) -> Failure {
     }
 }
 
-/// The failures of a report. Where it has several images, each failure names its own, and those that
-/// failed for the same reason share one.
+/// The failures of a report. Where it has several images, or what is wrong is the source, each failure names
+/// its own, and those that failed for the same reason share one.
 pub(in crate::cli) fn of_report(report: &PushReport, scene: &Scene<'_>) -> Vec<Failure> {
     shared(report.errors().map(|(image, error)| (name(image), error)), report.images.len(), scene)
 }
@@ -41,17 +42,28 @@ pub(super) fn shared<'a>(
     scene: &Scene<'_>,
 ) -> Vec<Failure> {
     let mut told: Vec<(Failure, Vec<String>)> = Vec::new();
+    let mut nameless = false;
     for (name, error) in errors {
         let failure = one(error, scene);
+        nameless |= names_no_source(error);
         match told.iter_mut().find(|(known, _)| *known == failure) {
             Some((_, images)) => images.push(name),
             None => told.push((failure, vec![name])),
         }
     }
-    if count == 1 {
+    if count == 1 && !nameless {
         return told.into_iter().map(|(failure, _)| failure).collect();
     }
     told.into_iter().map(|(failure, images)| with_images(failure, &images)).collect()
+}
+
+/// Whether an error is about bytes of the source and cannot say of which: a folder may have led to it.
+fn names_no_source(error: &ImageError) -> bool {
+    matches!(
+        error,
+        ImageError::Registry(RegistryError::SourceDigest { .. })
+            | ImageError::Pack { source: PackError::DiffIdMismatch { .. } | PackError::Digest(_), .. }
+    )
 }
 
 /// The class of a whole report. `None` where nothing failed.

@@ -16,7 +16,7 @@ mod search;
 mod sharing;
 #[cfg(unix)]
 mod stop;
-mod stored;
+pub(crate) mod stored;
 mod streams;
 mod verify;
 

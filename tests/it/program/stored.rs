@@ -9,7 +9,7 @@ use crate::kit::registry::{Registry, sha256};
 
 /// The manifest under a tag or digest, after everything below it was looked at: each blob is there, and each
 /// layer unpacks to what the configuration says of it.
-pub(super) fn whole(registry: &Registry, repository: &str, reference: &str) -> Value {
+pub(crate) fn whole(registry: &Registry, repository: &str, reference: &str) -> Value {
     let stored = registry
         .manifest(repository, reference)
         .unwrap_or_else(|| panic!("no {repository}:{reference}; there are {:?}", registry.repositories()));
@@ -24,13 +24,13 @@ pub(super) fn whole(registry: &Registry, repository: &str, reference: &str) -> V
 }
 
 /// The digest that a tag points to.
-pub(super) fn digest(registry: &Registry, repository: &str, tag: &str) -> String {
+pub(crate) fn digest(registry: &Registry, repository: &str, tag: &str) -> String {
     whole(registry, repository, tag);
     registry.manifest(repository, tag).unwrap().digest
 }
 
 /// Media types of an image's layers.
-pub(super) fn layer_types(manifest: &Value) -> Vec<&str> {
+pub(crate) fn layer_types(manifest: &Value) -> Vec<&str> {
     manifest["layers"].as_array().unwrap().iter().map(|layer| layer["mediaType"].as_str().unwrap()).collect()
 }
 
