@@ -329,7 +329,7 @@ impl Machine {
             _ if reply.refusal == Some(Refusal::DigestInvalid) => self.digest_refused(reply),
             (504, _) => self.ask_after(reply.broken(), Unsure::Storing),
             (_, Some(kind)) => self.unsure(kind, reply),
-            (404 | 202, _) => self.ask_after(reply.broken(), Unsure::Lost(Passing::Fault)),
+            (404 | 416 | 202, _) => self.ask_after(reply.broken(), Unsure::Lost(Passing::Fault)),
             (_, None) => self.leave(Self::out_of_quota(Carried::WholeBlob, reply)),
         }
     }

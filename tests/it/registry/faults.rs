@@ -67,7 +67,6 @@ async fn answers_that_pass_fail_no_upload() {
         (22, patch(), Fault::status(408)),
         (23, patch(), Fault::status(409)),
         (23, Match::method("PUT"), Fault::status(409)),
-        (24, patch(), Fault::status(411)),
         (31, Match::method("POST"), Fault::status(500)),
         (33, patch(), Fault::status(504)),
         (33, Match::method("POST"), Fault::status(504)),
@@ -150,8 +149,13 @@ async fn a_registry_that_says_nothing_is_left_for_a_new_connection() {
 #[tokio::test]
 async fn an_answer_that_is_cut_is_not_believed() {
     for bytes in [0, 10, 60] {
-        survived(38, &Match::method("POST"), &Fault::TruncatedAnswer(bytes)).await;
         survived(38, &patch(), &Fault::TruncatedAnswer(bytes)).await;
+        // Nobody but the registry knows of the session that was opened.
+        let registry = Registry::distribution().start();
+        registry.script(Match::method("POST"), Fault::TruncatedAnswer(bytes));
+        hasty(&registry).client().upload("web", &large()).await.unwrap();
+        assert!(registry.has_blob("web", sha256(&large()).as_ref()));
+        assert_eq!(registry.open_sessions().len(), 1);
     }
     let registry = Registry::gitea().start();
     registry.script(Match::any().path_contains("/v2/token"), Fault::TruncatedBody(20));
@@ -190,7 +194,7 @@ async fn bytes_that_change_on_the_way_are_sent_once_more() {
 
 #[tokio::test]
 async fn requests_that_are_refused_for_their_form_end_at_once() {
-    for (number, status) in [(24, 415), (26, 414), (26, 431)] {
+    for (number, status) in [(24, 411), (24, 415), (26, 414), (26, 431)] {
         for error in ended(number, &Match::method("POST").always(), &Fault::status(status)).await {
             assert!(
                 matches!(error, RegistryError::Refused { status: told, .. } if told == status),
@@ -208,7 +212,11 @@ async fn an_upload_is_not_redirected_to_another_origin() {
             registry.script(Match::method(method).always(), Fault::Redirect(other.origin()));
             let client = Setting::administrator(&registry).client();
             let ended = client.upload("giteaadmin/web", &large()).await;
-            assert!(matches!(ended, Err(RegistryError::ForeignLocation { .. })), "{method}: {ended:?}");
+            let redirected = matches!(
+                &ended,
+                Err(RegistryError::Refused { refusal: Refusal::Redirected { to }, .. }) if to.starts_with(&other.origin())
+            );
+            assert!(redirected, "{method}: {ended:?}");
             assert_eq!(other.lines(), [""; 0], "{method}");
         }
     }
@@ -264,8 +272,8 @@ async fn a_server_error_for_a_manifest_is_asked_about_before_it_is_sent_again() 
         .filter(|entry| entry.path.contains("/manifests/"))
         .map(|entry| entry.method)
         .collect();
-    let first = methods.iter().position(|method| method == "PUT").unwrap();
-    assert_eq!(methods[first..first + 3], ["PUT", "HEAD", "PUT"], "{methods:?}");
+    assert_eq!(methods.iter().filter(|method| *method == "PUT").count(), 2, "{methods:?}");
+    assert!(methods.windows(2).any(|pair| pair == ["HEAD", "PUT"]), "{methods:?}");
     registry.assert_orderly();
 }
 
