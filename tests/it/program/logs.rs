@@ -114,7 +114,7 @@ fn log_lines_can_be_json() {
 }
 
 /// Everything a secret could be recognised by.
-fn forms(user: &str, secret: &str) -> Vec<String> {
+pub(super) fn forms(user: &str, secret: &str) -> Vec<String> {
     let encode = |byte: u8| {
         if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };

@@ -13,6 +13,8 @@ mod prune;
 mod push;
 mod refusals;
 mod search;
+#[cfg(target_os = "linux")]
+mod secrets;
 mod sharing;
 #[cfg(unix)]
 mod stop;
