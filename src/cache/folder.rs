@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
+use super::owner::{is_ours, make_private};
 use crate::oci::{Digest, JSON_LIMIT, Repository, sha256};
 use crate::pack::Form;
 use crate::port::{Claim, Origin, PackIndex, Remembered, SessionJournal};
@@ -56,19 +57,10 @@ impl CacheFolder {
     }
 }
 
-/// For its owner alone.
-pub(super) fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Reads a file that is not larger than it should be.
+/// Reads a file of this user's that is not larger than it should be.
 fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
     let meta = fs::symlink_metadata(path).ok()?;
-    (meta.is_file() && meta.len() <= limit).then(|| fs::read(path).ok()).flatten()
+    (meta.is_file() && is_ours(&meta) && meta.len() <= limit).then(|| fs::read(path).ok()).flatten()
 }
 
 fn prune(folder: &Path, most: usize) {
@@ -240,5 +232,24 @@ mod tests {
         }
         let entry = fs::read_dir(cache.configs()).unwrap().next().unwrap().unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    /// Only root can give a file away.
+    #[cfg(unix)]
+    #[test]
+    fn what_another_user_put_there_is_not_believed() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let cache = CacheFolder::new(dir.path().join("cache"));
+        let config = Bytes::from_static(b"{}");
+        cache.keep_config(&config);
+        let entry = fs::read_dir(cache.configs()).unwrap().next().unwrap().unwrap().path();
+        std::os::unix::fs::chown(&entry, Some(12345), None).unwrap();
+        assert_eq!(cache.config(&sha256(b"{}")), None);
+        std::os::unix::fs::chown(&cache.folder, Some(12345), None).unwrap();
+        cache.keep_config(&Bytes::from_static(b"[]"));
+        assert_eq!(fs::read_dir(cache.configs()).unwrap().count(), 1);
     }
 }

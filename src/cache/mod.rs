@@ -6,6 +6,7 @@
 //! a layer.
 
 mod folder;
+mod owner;
 mod sessions;
 
 pub use folder::{CacheFolder, NoCache};

@@ -1,10 +1,10 @@
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
-use super::folder::make_private;
+use super::owner::{is_ours, make_private, private_file};
 use crate::oci::{Digest, Repository, sha256};
 use crate::port::{Claim, Origin, SessionJournal};
 
@@ -35,11 +35,11 @@ impl SessionFolder {
         make_private(&self.folder)?;
         self.pruned.call_once(|| prune(&self.folder));
         let path = self.folder.join(name);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path)?;
+        let file = private_file().open(&path)?;
+        let meta = file.metadata()?;
+        if !(meta.is_file() && is_ours(&meta)) {
+            return Err(std::io::Error::new(ErrorKind::PermissionDenied, "it is no file of this user"));
+        }
         file.try_lock()?;
         Ok(Entry { session: read(&file, name), file, path, name: name.to_owned() })
     }
@@ -218,5 +218,21 @@ mod tests {
         let entry = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_place_of_an_entry_is_not_followed() {
+        let (dir, victim) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        fs::write(victim.path(), "of somebody").unwrap();
+        let folder = SessionFolder::new(dir.path());
+        let mut first = claim(&folder).unwrap();
+        first.note("/v2/x");
+        let path = fs::read_dir(dir.path().join("sessions")).unwrap().next().unwrap().unwrap().path();
+        drop(first);
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(victim.path(), &path).unwrap();
+        assert!(claim(&folder).is_none());
+        assert_eq!(fs::read_to_string(victim.path()).unwrap(), "of somebody");
     }
 }
