@@ -59,7 +59,7 @@ pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImag
     let exported = id.unwrap_or_else(|| tagged(&chosen.here.name));
     let platform = platform::exported(&chosen.here.image, wanted)?;
     let path = format!("/images/{exported}/get{}", platform.map(platform::query).unwrap_or_default());
-    let spool = receive(address, &path, &wanted.spools).await;
+    let spool = receive_twice(address, &path, &wanted.spools).await;
     let spool = spool.map_err(|error| error.into_source_error(&failed))?;
     let wanted = wanted.clone();
     let read = spawn_blocking(move || {
@@ -120,6 +120,18 @@ impl ExportError {
             Self::Spool(error) => error.into(),
             Self::Thread(error) => failed(error.to_string()),
         }
+    }
+}
+
+/// An export that breaks off cannot be gone on with, and is asked for once more: the engine was perhaps
+/// started anew.
+async fn receive_twice(address: &Address, path: &str, spools: &SpoolDir) -> Result<Spool, ExportError> {
+    match receive(address, path, spools).await {
+        Err(ExportError::Broken(error)) => {
+            tracing::warn!(error = chain(&error), "an export broke off and is asked for once more");
+            receive(address, path, spools).await
+        }
+        received => received,
     }
 }
 

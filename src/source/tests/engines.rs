@@ -165,6 +165,21 @@ fn an_export_that_is_no_image_is_told_of() {
     assert!(error.contains("docker-daemon:web:1.0"), "{error}");
 }
 
+#[test]
+fn an_export_that_breaks_off_is_asked_for_once_more() {
+    let engine = Engine::at("docker.sock", vec![Stored::unpacked(&["web:1.0"], &[&layer("x")])]);
+    engine.cuts(1);
+    assert!(ask("web:1.0", EngineKind::Docker, docker_at(&engine.address())).is_ok());
+    assert_eq!(engine.exports(), 2);
+    engine.cuts(2);
+    let error = ask("web:1.0", EngineKind::Docker, docker_at(&engine.address())).unwrap_err();
+    assert!(
+        matches!(&error, SourceError::Engine { reason, .. } if reason.contains("broke off")),
+        "{error:?}"
+    );
+    assert_eq!(engine.exports(), 4);
+}
+
 /// Two platforms, of which one is not there, as after a pull.
 fn half_an_index(present: &str) -> (Stored, [String; 2]) {
     let mut oci = Oci::default();

@@ -58,6 +58,8 @@ struct Inside {
     asked: Vec<String>,
     /// Exports begin and do not go on.
     stalls: bool,
+    /// So many of the next exports break off.
+    cut: usize,
 }
 
 /// An engine that answers the requests that a push sends, and nothing else, until the test ends.
@@ -107,6 +109,11 @@ impl Engine {
         self.inside.lock().unwrap().stalls = true;
     }
 
+    /// The next exports break off in the middle.
+    pub(super) fn cuts(&self, exports: usize) {
+        self.inside.lock().unwrap().cut = exports;
+    }
+
     /// How many exports it was asked for.
     pub(super) fn exports(&self) -> usize {
         self.inside.lock().unwrap().asked.iter().filter(|path| path.contains("/get")).count()
@@ -154,7 +161,12 @@ fn answer(mut stream: impl Read + Write, inside: &Mutex<Inside>) {
     }
     let request = String::from_utf8(request).unwrap();
     let Some(path) = request.split(' ').nth(1) else { return };
-    let (status, body) = reply(path, &mut inside.lock().unwrap());
+    let mut inside = inside.lock().unwrap();
+    let (status, body) = reply(path, &mut inside);
+    let cut = path.contains("/get") && inside.cut > 0;
+    inside.cut -= usize::from(cut);
+    drop(inside);
+    let sent = if cut { &body[..body.len() / 2] } else { &body };
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
@@ -165,7 +177,7 @@ fn answer(mut stream: impl Read + Write, inside: &Mutex<Inside>) {
         let _ = stream.read(&mut byte);
         return;
     }
-    let _ = stream.write_all(&body);
+    let _ = stream.write_all(sent);
 }
 
 fn reply(path: &str, inside: &mut Inside) -> (&'static str, Vec<u8>) {

@@ -1,13 +1,16 @@
 //! What `docker save` writes beside its layers.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::bytes::{Tar, config, layer, listed};
 use super::{End, Place, Row, hold, push, row};
-use crate::kit::registry::Registry;
+use crate::kit::program::Ran;
+use crate::kit::registry::{Fault, Match, Registry};
 use crate::program::stored;
 
 use End::{NotPushed, Refused, Whole};
@@ -144,4 +147,60 @@ fn one_tag_on_two_images_is_refused() {
     let ran = push(&registry, &place).arg("./app.tar").run().exits(2);
     ran.says(&["error: ", "app:1", "To fix this:"]);
     assert_eq!(registry.repositories(), [""; 0]);
+}
+
+/// What becomes of the source's file while it is pushed.
+fn changed(change: fn(&Path)) -> (Ran, Registry) {
+    let (registry, place) = (Registry::distribution().start(), Place::new());
+    registry.script(Match::method("HEAD"), Fault::Late(Duration::from_millis(500)));
+    let layer = crate::kit::image::layer(1, 1 << 20);
+    let tar = Tar::default().json("c.json", &config(&[&layer])).file("l", &layer);
+    place.tar(tar.json("manifest.json", &listed("c.json", &["app:1"], &["l"])).end());
+    let running = push(&registry, &place).args(["--compression", "none", "./app.tar"]).start();
+    registry.until(|registry| registry.count("HEAD") > 0);
+    change(&place.inside().join("app.tar"));
+    (running.wait(), registry)
+}
+
+/// Row 97.
+#[test]
+fn a_source_whose_bytes_change_while_it_is_pushed_is_refused() {
+    let shorter = |path: &Path| open(path).set_len(2000).unwrap();
+    let overwritten = |path: &Path| {
+        let mut file = open(path);
+        file.seek(SeekFrom::Start(3000)).unwrap();
+        file.write_all(&[7; 4000]).unwrap();
+    };
+    for change in [shorter, overwritten] {
+        let (ran, registry) = changed(change);
+        ran.exits(3).says(&["error: ", "app.tar", "To fix this:"]);
+        assert!(registry.tags("app").is_empty());
+        registry.assert_orderly();
+    }
+}
+
+/// Row 97: what the image needs is as it was.
+#[test]
+fn a_source_that_grows_or_is_replaced_gives_the_image_that_it_was_or_none() {
+    let longer = |path: &Path| {
+        let mut file = open(path);
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(&[7; 4000]).unwrap();
+    };
+    let replaced = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        fs::write(path, [7; 9000]).unwrap();
+    };
+    for change in [longer, replaced] {
+        let (ran, registry) = changed(change);
+        match ran.code {
+            Some(0) => drop(stored::whole(&registry, "app", "1")),
+            _ => drop(ran.exits(3).says(&["error: ", "app.tar", "To fix this:"])),
+        }
+        registry.assert_orderly();
+    }
+}
+
+fn open(path: &Path) -> fs::File {
+    fs::File::options().write(true).open(path).unwrap()
 }
