@@ -9,6 +9,8 @@ mod completion;
 #[cfg(target_os = "linux")]
 mod corpus;
 #[cfg(test)]
+mod faults_table;
+#[cfg(test)]
 mod hub;
 #[cfg(test)]
 mod kit;
