@@ -194,6 +194,20 @@ pub fn is_foreign(layer: &Descriptor) -> bool {
         && layer.urls().as_ref().is_some_and(|urls| !urls.is_empty())
 }
 
+/// Whether the media type is one that layers of images have. Attestations of buildkit have the configuration
+/// of an image, so that theirs is one, too.
+#[must_use]
+pub fn is_layer(descriptor: &Descriptor) -> bool {
+    let media_type = descriptor.media_type().as_ref();
+    [
+        "application/vnd.oci.image.layer.",
+        "application/vnd.docker.image.rootfs.",
+        "application/vnd.in-toto+json",
+    ]
+    .iter()
+    .any(|known| media_type.starts_with(known))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ pub use compose::{ComposeError, compose};
 pub use docker::{DockerSave, SavedImage};
 pub use hash::{Hasher, UnsupportedDigest, sha256};
 pub use json::{JSON_LIMIT, JsonError, strict_json};
-pub use manifest::{Children, Manifest, ManifestError, is_foreign};
+pub use manifest::{Children, Manifest, ManifestError, is_foreign, is_layer};
 pub use name::{NameError, Repository, Tag};
 pub use platform::{platform_text, serves};
 

@@ -10,7 +10,7 @@ use super::shown::shown;
 use crate::content::Blob;
 use crate::oci::{
     Children, Descriptor, Digest, Hasher, Manifest, ManifestError, MediaType, Platform, SavedImage,
-    is_foreign,
+    is_foreign, is_layer,
 };
 use crate::port::{ImageTree, SourceError};
 
@@ -212,6 +212,10 @@ impl<'a> Forest<'a> {
             if is_foreign(layer) {
                 notes.push(format!("layer `{}` belongs to others and is not uploaded", layer.digest()));
             } else if let Some(blob) = self.fetch(layer)? {
+                if is_image_config(config.media_type()) && !is_layer(layer) {
+                    let (digest, kind) = (layer.digest(), shown(layer.media_type().as_ref()));
+                    notes.push(format!("layer `{digest}` is of the unknown type `{kind}`"));
+                }
                 blobs.push((layer.clone(), blob));
             } else {
                 missing.get_or_insert_with(|| format!("layer `{}`", layer.digest()));

@@ -69,7 +69,7 @@ fn what_may_not_be_read_leaves_the_rest() {
     }
     passed("mine.tar", |path, _| {
         fs::write(path, good().end()).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
     });
 }
 

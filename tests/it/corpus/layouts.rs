@@ -146,6 +146,11 @@ fn documents() -> Vec<Row> {
             let old = json!({"schemaVersion": 1, "fsLayers": [], "name": "a"});
             place.layout(Oci::with_manifest(MANIFEST, |_| old));
         }),
+    ]
+}
+
+fn contents() -> Vec<Row> {
+    vec![
         row(76, "a layer of others", Stored, &["belongs to others"], |place| {
             place.layout(Oci::with_layers(|_| {
                 let media_type = "application/vnd.oci.image.layer.nondistributable.v1.tar";
@@ -153,7 +158,7 @@ fn documents() -> Vec<Row> {
                     "urls": ["http://127.0.0.2:9/layer"]})]
             }));
         }),
-        row(77, "a layer of an unknown media type", Stored, &[], |place| {
+        row(77, "a layer of an unknown media type", Stored, &["`application/x-nobody-knows`"], |place| {
             place.layout(Oci::with_layers(|oci| vec![oci.blob("application/x-nobody-knows", &layer())]));
         }),
         row(78, "content in a descriptor that is not its digest", Refused, &["data"], |place| {
@@ -221,6 +226,7 @@ fn sizes_and_digests_of_a_layout_are_those_of_its_files() {
 #[test]
 fn documents_of_a_layout_mean_one_thing() {
     hold(&documents());
+    hold(&contents());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Docker's config, its helpers and kubeconfigs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -179,7 +180,7 @@ fn a_kubeconfig_that_grows_when_it_is_read_is_refused() {
     let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
     for level in 1..12 {
         let below = vec![format!("*a{}", level - 1); 9].join(",");
-        text.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+        writeln!(text, "a{level}: &a{level} [{below}]").unwrap();
     }
     text.push_str(&kubeconfig("server: 'https://127.0.0.1:1'"));
     in_cluster(&text).says(&["error: ", "./config", "To fix this:"]);

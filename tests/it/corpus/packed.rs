@@ -80,8 +80,9 @@ fn a_bomb_of_gzip_takes_no_memory() {
     let (registry, place) = (Registry::distribution().start(), Place::new());
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(&good().end()).unwrap();
+    let zeros = vec![0; 1 << 20];
     for _ in 0..128 {
-        encoder.write_all(&[0; 1 << 20]).unwrap();
+        encoder.write_all(&zeros).unwrap();
     }
     place.tar(encoder.finish().unwrap());
     push(&registry, &place).arg("./app.tar").run().exits(0);

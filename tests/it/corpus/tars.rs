@@ -79,7 +79,7 @@ fn sizes() -> Vec<Row> {
             pax(place, b"13 size=9e99\n");
         }),
         row(12, "a PAX record of another length", Refused, &["PAX record"], |place| {
-            pax(place, b"7 size=1\n")
+            pax(place, b"7 size=1\n");
         }),
         row(12, "a PAX record without a length", Refused, &["PAX record"], |place| pax(place, b"path=l\n")),
         row(13, "a long name of 100 MiB", Refused, &["larger than 1 MiB"], |place| {
