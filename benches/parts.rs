@@ -13,7 +13,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher, black_box};
 use idpbuilder_push::cache::NoCache;
 use idpbuilder_push::content::{Blob, FilePool, SpoolDir};
-use idpbuilder_push::event::Events;
+use idpbuilder_push::event::{Events, Meter};
 use idpbuilder_push::oci::{Descriptor, Digest, Hasher, Manifest, Repository, sha256};
 use idpbuilder_push::pack::{Codec, Crew, Encoder, Encoding, Form, Unpacked, Workshop, pack};
 use idpbuilder_push::plan::{NameRules, Naming, Owner, PathPart, RegistryHost, plan};
@@ -22,7 +22,7 @@ use idpbuilder_push::port::{
     SourceName, Stored, Suggested, Upload,
 };
 use idpbuilder_push::report::Verdict;
-use idpbuilder_push::source::{ArchiveKind, EngineSockets, Places, SearchRules, Spec, open};
+use idpbuilder_push::source::{ArchiveKind, EngineImages, EngineSockets, Places, SearchRules, Spec, open};
 use idpbuilder_push::{Compression, Existing, Job, Limits, OnFailure, Reuse, Selection, StopAfter, World};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -79,6 +79,7 @@ fn places(spools: SpoolDir) -> Places {
         stdin: None,
         sockets: EngineSockets::default(),
         search: SearchRules::default(),
+        engine_images: EngineImages::Export,
         platform: None,
         preferred: Vec::new(),
         registry: None,
@@ -271,6 +272,7 @@ impl RegistryWriter for Sink {
         _: &Repository,
         _: &ManifestName,
         manifest: &Manifest,
+        _: &Meter,
     ) -> Result<(), RegistryError> {
         black_box(manifest);
         Ok(())

@@ -165,6 +165,7 @@ fn answer(mut stream: impl Read + Write, inside: &Mutex<Inside>) {
     let (status, body) = reply(path, &mut inside);
     let cut = path.contains("/get") && inside.cut > 0;
     inside.cut -= usize::from(cut);
+    let stalls = path.contains("/get") && inside.stalls;
     drop(inside);
     let sent = if cut { &body[..body.len() / 2] } else { &body };
     let head = format!(
@@ -172,7 +173,7 @@ fn answer(mut stream: impl Read + Write, inside: &Mutex<Inside>) {
         body.len()
     );
     let _ = stream.write_all(head.as_bytes());
-    if path.contains("/get") && inside.lock().unwrap().stalls {
+    if stalls {
         // Until the other side has had enough.
         let _ = stream.read(&mut byte);
         return;
