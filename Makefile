@@ -11,9 +11,10 @@ help: ## this list
 build: ## the binary, optimised, in target/release
 	$(CARGO) build --release --locked
 
-install: build ## the binary in $(PREFIX)/bin, under the names that kubectl and idpbuilder look for
+install: build ## the binary in $(PREFIX)/bin, under the names that kubectl, idpbuilder and docker look for
 	install -D -m 755 target/release/idpbuilder-push $(PREFIX)/bin/idpbuilder-push
 	ln -sf idpbuilder-push $(PREFIX)/bin/kubectl-idpbuilder_push
+	ln -sf idpbuilder-push $(PREFIX)/bin/docker-credential-idpbuilder
 
 demo: ## builds, starts a registry of its own, and pushes testdata into it; no cluster needed
 	$(CARGO) build --locked

@@ -10,6 +10,14 @@ pub(super) struct Called {
 
 const NAME: &str = "idpbuilder-push";
 
+/// What the program is by its file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    CommandLine,
+    /// docker and its kin ask for the login of a registry.
+    CredentialHelper,
+}
+
 impl Called {
     /// `program` is `argv[0]`: a link's own name, where the path of the executable would resolve it.
     /// `caller` is `IDPBUILDER_PLUGIN_CALLER`, which a host command line sets.
@@ -27,6 +35,13 @@ impl Called {
 
     pub(super) fn name(&self) -> &'static str {
         self.name
+    }
+
+    pub(super) fn role(&self) -> Role {
+        match self.file.as_str() {
+            "docker-credential-idpbuilder" => Role::CredentialHelper,
+            _ => Role::CommandLine,
+        }
     }
 
     /// The one word that a shell knows the program by. What a script could take for something else is no
@@ -59,6 +74,19 @@ mod tests {
             assert_eq!(called.name(), name, "{program}");
         }
         assert_eq!(Called::by(None, None).name(), "idpbuilder-push");
+    }
+
+    #[test]
+    fn a_name_that_others_look_for_is_a_role() {
+        for (program, role) in [
+            ("/home/u/.local/bin/docker-credential-idpbuilder", Role::CredentialHelper),
+            ("docker-credential-idpbuilder.exe", Role::CredentialHelper),
+            ("docker-credential-idpbuilder-push", Role::CommandLine),
+            ("idpbuilder-push", Role::CommandLine),
+            ("", Role::CommandLine),
+        ] {
+            assert_eq!(Called::by(Some(OsStr::new(program)), None).role(), role, "{program}");
+        }
     }
 
     #[test]

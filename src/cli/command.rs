@@ -1,6 +1,7 @@
 //! The commands. Each is told how the program was called, and gives an exit code.
 
 mod completion;
+mod credential;
 mod doctor;
 mod list;
 mod metadata;
@@ -12,6 +13,7 @@ mod version;
 mod watch;
 
 pub(super) use completion::completion;
+pub(super) use credential::credential;
 pub(super) use doctor::doctor;
 pub(super) use list::list;
 pub(super) use metadata::metadata;

@@ -27,7 +27,7 @@ mod wire;
 mod word;
 
 use args::{ArgsError, Command};
-use called::Called;
+use called::{Called, Role};
 use command::Start;
 use environment::Environment;
 use failure::{Fault, Scene};
@@ -54,6 +54,10 @@ fn begin(
     variable: &dyn Fn(&str) -> Option<OsString>,
     called: Called,
 ) -> Result<ExitCode, Fault> {
+    if called.role() == Role::CredentialHelper {
+        let environment = Environment::of(variable)?;
+        return Ok(command::credential(arguments.get(1..).unwrap_or_default(), &environment));
+    }
     let command = match args::parse(arguments, &called) {
         Ok(command) => command,
         Err(ArgsError::CommandWord(error)) => return Err(Fault::Usage(error.into())),

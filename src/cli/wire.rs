@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod cluster_login;
 mod examine;
 mod login;
 mod place;
@@ -27,6 +28,7 @@ use crate::port::{PackIndex, SessionJournal, Source, Watched};
 use crate::registry::{Dialect, RegistryClient};
 use crate::source::{self, EngineImages, EngineKind, Places, Spec};
 use crate::verify::{Check, HeldReference};
+pub(super) use cluster_login::cluster_login;
 pub(super) use examine::{Examined, examine};
 use place::Target;
 pub(super) use prune::{Pruner, pruner};

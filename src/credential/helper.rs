@@ -36,6 +36,12 @@ pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
+/// This program is a helper itself. It knows the cluster's login and nothing else, and whoever looks here has
+/// read that already or was told not to.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.eq_ignore_ascii_case("idpbuilder")
+}
+
 /// Asks `docker-credential-NAME` for the login of a server. This takes the place of `docker_credential`'s
 /// own call, which has no limit of time or size, searches relative folders of PATH, and takes a helper
 /// that says "none" for a broken one. Nothing but `get` is ever asked.

@@ -85,7 +85,9 @@ impl SavedLogins {
         config: &Config,
         origin: &Origin,
     ) -> Result<Option<Credential>, KeychainError> {
-        let Some(name) = config.helper(origin) else { return Ok(None) };
+        let Some(name) = config.helper(origin).filter(|name| !helper::is_ours(name)) else {
+            return Ok(None);
+        };
         if !helper::is_name(name) {
             return Err(store.refused(format!("`{}` is no name of a credential helper", name.escape_debug())));
         }

@@ -3,6 +3,7 @@ mod cluster;
 mod content;
 mod doctor;
 mod engines;
+mod helper;
 mod logins;
 mod prune;
 mod referrers;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         verify::CASES,
         watch::CASES,
         doctor::CASES,
+        helper::CASES,
     ]
     .into_iter()
     .flatten()

@@ -49,6 +49,7 @@ impl Push {
         let temporary = home.path().join("tmp");
         fs::create_dir(&temporary)?;
         command.env_clear().env("HOME", home.path()).env("TMPDIR", temporary).env("PATH", "/usr/bin:/bin");
+        command.stdin(Stdio::null());
         command.envs(profile());
         // Silence of the machine's own engines and logins is part of being hermetic.
         command.env("DOCKER_HOST", format!("unix://{}/no-docker.sock", home.path().display()));
@@ -83,13 +84,19 @@ impl Push {
         self
     }
 
+    /// What standard input holds; empty otherwise.
+    pub(crate) fn input(mut self, file: &Path) -> Result<Self> {
+        self.command.stdin(File::open(file)?);
+        Ok(self)
+    }
+
     pub(crate) fn run(self) -> Result<Ran> {
         self.start()?.wait()
     }
 
     pub(crate) fn start(mut self) -> Result<Running> {
         let file = |name: &str| File::create(self.home.path().join(name));
-        self.command.stdin(Stdio::null()).stdout(file("stdout")?).stderr(file("stderr")?);
+        self.command.stdout(file("stdout")?).stderr(file("stderr")?);
         let began = Instant::now();
         let child = self.command.spawn().context("cannot start the program")?;
         Ok(Running { child, home: self.home, timeout: self.timeout, began })

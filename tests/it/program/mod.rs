@@ -5,6 +5,8 @@ mod certificates;
 mod doctor;
 mod failures;
 #[cfg(unix)]
+mod helper;
+#[cfg(unix)]
 mod login;
 mod logs;
 mod names;
