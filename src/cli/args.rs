@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(super) use clap_complete::Shell;
 
+mod completion;
 mod doctor;
 mod place;
 mod prune;
@@ -13,6 +14,7 @@ mod verify;
 mod view;
 mod watch;
 
+pub(super) use completion::CompletionArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use place::{AuthArg, ClusterArgs, LoginArgs, ReachArgs, TlsArgs};
 pub(super) use prune::{KEEP, PruneArgs};
@@ -64,7 +66,10 @@ The script is for the file that printed it, under that file's name.
   zsh         idpbuilder-push completion zsh > ~/.zfunc/_idpbuilder-push, with ~/.zfunc in fpath
   fish        idpbuilder-push completion fish | source
   powershell  idpbuilder-push completion powershell | Out-String | Invoke-Expression
-  elvish      eval (idpbuilder-push completion elvish | slurp)";
+  elvish      eval (idpbuilder-push completion elvish | slurp)
+kubectl completes `kubectl idpbuilder-push` once it finds a program for that on PATH, besides its own script
+of `kubectl completion`:
+  kubectl     idpbuilder-push completion kubectl --install";
 
 /// What is to be run.
 #[derive(Debug, Subcommand)]
@@ -133,12 +138,6 @@ pub(super) struct SourceArgs {
 }
 
 #[derive(Debug, Clone, Copy, Args)]
-pub(super) struct CompletionArgs {
-    /// The shell
-    pub(super) shell: Shell,
-}
-
-#[derive(Debug, Clone, Copy, Args)]
 pub(super) struct VersionArgs {
     /// How it is printed
     #[arg(short, long, value_name = "FORM", default_value = "text")]
@@ -177,6 +176,16 @@ pub(super) fn parse(arguments: Vec<OsString>, called: &Called) -> Result<Command
         first_word_is_no_command(&mut push.sources.words)?;
     }
     Ok(command)
+}
+
+/// The word before the words of a line that is to be completed, as programs that are made with cobra have it.
+pub(super) const COMPLETE: &str = "__complete";
+
+/// The whole command line, with all that clap adds.
+pub(super) fn whole() -> clap::Command {
+    let mut whole = Typed::command();
+    whole.build();
+    whole
 }
 
 /// The whole command line, named as it was called.

@@ -1,11 +1,13 @@
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How the program was called, as the user typed it; all usage and all advice is printed under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Called {
     name: &'static str,
     file: String,
+    /// As it was called: a link, not where it leads.
+    path: PathBuf,
 }
 
 const NAME: &str = "idpbuilder-push";
@@ -16,6 +18,8 @@ pub(super) enum Role {
     CommandLine,
     /// docker and its kin ask for the login of a registry.
     CredentialHelper,
+    /// kubectl asks what a word can be completed to.
+    Completion,
 }
 
 impl Called {
@@ -30,7 +34,13 @@ impl Called {
             (_, Some(caller)) if !caller.is_empty() => "idpbuilder push",
             _ => NAME,
         };
-        Self { name, file: file.to_owned() }
+        let path = program.map(PathBuf::from).unwrap_or_default();
+        Self { name, file: file.to_owned(), path }
+    }
+
+    /// `argv[0]` itself, which a shell leaves without a folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -40,6 +50,7 @@ impl Called {
     pub(super) fn role(&self) -> Role {
         match self.file.as_str() {
             "docker-credential-idpbuilder" => Role::CredentialHelper,
+            "kubectl_complete-idpbuilder_push" | "kubectl_complete-idpbuilder-push" => Role::Completion,
             _ => Role::CommandLine,
         }
     }
@@ -81,6 +92,9 @@ mod tests {
         for (program, role) in [
             ("/home/u/.local/bin/docker-credential-idpbuilder", Role::CredentialHelper),
             ("docker-credential-idpbuilder.exe", Role::CredentialHelper),
+            ("/home/u/bin/kubectl_complete-idpbuilder_push", Role::Completion),
+            ("kubectl_complete-idpbuilder-push.exe", Role::Completion),
+            ("kubectl_complete-idpbuilder", Role::CommandLine),
             ("docker-credential-idpbuilder-push", Role::CommandLine),
             ("idpbuilder-push", Role::CommandLine),
             ("", Role::CommandLine),

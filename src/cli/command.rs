@@ -1,5 +1,6 @@
 //! The commands. Each is told how the program was called, and gives an exit code.
 
+mod complete;
 mod completion;
 mod credential;
 mod doctor;
@@ -12,6 +13,7 @@ mod verify;
 mod version;
 mod watch;
 
+pub(super) use complete::complete;
 pub(super) use completion::completion;
 pub(super) use credential::credential;
 pub(super) use doctor::doctor;

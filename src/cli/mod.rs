@@ -54,9 +54,15 @@ fn begin(
     variable: &dyn Fn(&str) -> Option<OsString>,
     called: Called,
 ) -> Result<ExitCode, Fault> {
-    if called.role() == Role::CredentialHelper {
-        let environment = Environment::of(variable)?;
-        return Ok(command::credential(arguments.get(1..).unwrap_or_default(), &environment));
+    match (called.role(), arguments.get(1..).unwrap_or_default()) {
+        (Role::CredentialHelper, words) => {
+            return Ok(command::credential(words, &Environment::of(variable)?));
+        }
+        (Role::Completion, words) => return Ok(complete(words, variable)),
+        (Role::CommandLine, [first, words @ ..]) if first == args::COMPLETE => {
+            return Ok(complete(words, variable));
+        }
+        (Role::CommandLine, _) => {}
     }
     let command = match args::parse(arguments, &called) {
         Ok(command) => command,
@@ -81,4 +87,9 @@ fn begin(
         Command::Version(args) => command::version(args, &start),
         Command::PluginMetadata => command::metadata(),
     })
+}
+
+/// What is wrong in the environment is told by the command itself, not while its line is written.
+fn complete(words: &[OsString], variable: &dyn Fn(&str) -> Option<OsString>) -> ExitCode {
+    command::complete(words, &Environment::of(variable).unwrap_or_default())
 }

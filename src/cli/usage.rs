@@ -36,6 +36,8 @@ pub(super) enum UsageError {
     PlainHttpMissing { registry: String },
     #[error("`--plain-http` beside the https address `{registry}`")]
     PlainHttpForHttps { registry: String },
+    #[error("`--install` and `--uninstall` are for kubectl alone")]
+    InstallForShell,
     #[error("`--plain-http` without `--registry`")]
     PlainHttpWithoutRegistry,
     /// What `list` cannot ask the cluster for.

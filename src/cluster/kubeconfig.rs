@@ -80,6 +80,15 @@ pub(super) fn load(places: &Kubeconfig) -> Result<Loaded, ClusterError> {
     Ok(loaded(document, files.join(", ")))
 }
 
+/// The contexts that a kubeconfig has, each with the name of its cluster.
+///
+/// # Errors
+/// When there is no kubeconfig, or it cannot be read.
+pub fn contexts(places: &Kubeconfig) -> Result<Vec<(String, String)>, ClusterError> {
+    let contexts = load(places)?.contexts.into_iter();
+    Ok(contexts.map(|context| (context.name, context.cluster)).collect())
+}
+
 fn searched(places: &Kubeconfig) -> Vec<PathBuf> {
     let listed = places.environment.iter().flat_map(std::env::split_paths);
     let listed: Vec<_> = listed.filter(|path| !path.as_os_str().is_empty()).collect();

@@ -29,5 +29,6 @@ pub use answer::{
 pub use error::ClusterError;
 pub use explored::{Explored, Halt, Sights, Stage};
 pub use find::{explore, find};
+pub use kubeconfig::contexts;
 pub use rights::{Need, RIGHTS, Right};
 pub use workloads::workloads;

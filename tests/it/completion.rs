@@ -70,3 +70,31 @@ fn a_script_is_for_the_name_that_the_program_was_called_by() {
     assert_eq!(flags, ["--dry-run"]);
     assert!(bash(&script, "complete -p idpbuilder-push 2>/dev/null || true").unwrap().is_empty());
 }
+
+#[test]
+fn a_line_is_completed_for_hosts_that_speak_cobras_protocol() {
+    let ran = Program::new().args(["__complete", "push", "--plain"]).run().exits(0);
+    let (flag, directive) = ran.stdout.split_once('\n').unwrap();
+    assert!(flag.starts_with("--plain-http\t") && directive == ":4\n" && ran.stderr.is_empty(), "{ran}");
+    // What is wrong elsewhere does not stand in the prompt.
+    let broken = Program::new().env("IDPBUILDER_REGISTRY_URL", "ftp://x").args(["__complete", "--plain"]);
+    assert_eq!(broken.run().exits(0).stdout, ran.stdout);
+}
+
+#[test]
+fn a_link_for_kubectl_is_put_into_the_home_and_taken_away_again() {
+    let ask = |home: &Path, flag: &str| {
+        Program::new().env("HOME", home).args(["completion", "kubectl", flag]).run().exits(0).stdout
+    };
+    let home = folder();
+    let link = home.path().join(".local/bin/kubectl_complete-idpbuilder_push");
+    let said = ask(home.path(), "--install");
+    assert!(said.starts_with(&format!("linked {}: add ", link.display())), "{said}");
+    let ran = Program::called(&link).arg("--plain").run().exits(0);
+    assert!(ran.stdout.starts_with("--plain-http\t"), "{ran}");
+    assert_eq!(ask(home.path(), "--uninstall"), format!("removed {}\n", link.display()));
+    assert!(!link.exists());
+    assert!(ask(home.path(), "--uninstall").starts_with("nothing to remove"));
+    Program::new().args(["completion", "bash", "--install"]).run().exits(2);
+    assert!(script(Program::new(), "kubectl").starts_with("#!/bin/sh\n"));
+}

@@ -30,6 +30,12 @@ pub(in crate::cli) enum LocalError {
     /// Standard input or standard error is no terminal.
     #[error("nobody is there to be asked whether it may be deleted")]
     NoConsent,
+    #[error("could not write the link `{}`", path.display())]
+    Link { path: PathBuf, source: io::Error },
+    #[error("`{}` is no link to this program", path.display())]
+    LinkTaken { path: PathBuf },
+    #[error("there is no home folder to link the program in")]
+    NoHome,
     #[error("cancelled")]
     Cancelled,
 }
@@ -58,6 +64,11 @@ pub(super) fn explain(error: &LocalError) -> Failure {
         LocalError::NoSuchImage { .. } => of(Class::Source, "IMAGE_NOT_FOUND")
             .say("A bare name is below the owner; OWNER/NAME is the whole path")
             .say("Leave the name out to see all images of the owner"),
+        LocalError::Link { .. } => of(Class::Mixed, "LINK").run("Choose another folder", "--install DIR"),
+        LocalError::LinkTaken { .. } => of(Class::Usage, "LINK_TAKEN")
+            .say("Remove it yourself if nothing needs it")
+            .run("Or choose another folder", "--install DIR"),
+        LocalError::NoHome => of(Class::Usage, "NO_HOME").run("Name the folder", "--install DIR"),
         LocalError::NoConsent => of(Class::Usage, "NO_CONSENT")
             .run("Delete what is listed", "--yes")
             .run("Or only list it", "--dry-run"),

@@ -108,6 +108,7 @@ fn usage_errors_are_explained() {
             UsageError::PlainHttpForHttps { registry: "r.example".into() },
             UsageError::PlainHttpWithoutRegistry,
             UsageError::AllTaggedWithoutRegistry,
+            UsageError::InstallForShell,
             UsageError::TwoOwners { owner: "me".into(), path: "team".into() },
             UsageError::WatchSeveral,
             UsageError::WatchStdin,
@@ -501,6 +502,9 @@ fn what_fails_on_this_machine_is_explained() {
             LocalError::ClusterLoginElsewhere { registry: "ghcr.io".into() },
             LocalError::ClusterLoginInsecure { registry: "gitea.lab.example:8443".into() },
             LocalError::NoOwner,
+            LocalError::Link { path: "/usr/bin/kubectl_complete-idpbuilder_push".into(), source: denied() },
+            LocalError::LinkTaken { path: "/home/u/.local/bin/kubectl_complete-idpbuilder_push".into() },
+            LocalError::NoHome,
         ],
         None,
     );

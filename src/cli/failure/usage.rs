@@ -37,6 +37,9 @@ pub(super) fn explain(error: &UsageError, scene: &Scene<'_>) -> Failure {
         UsageError::PlainHttpWithoutRegistry => {
             failure.say("Add --registry HOST:PORT; the cluster says by itself whether its registry has TLS")
         }
+        UsageError::InstallForShell => failure
+            .run("Link it for kubectl", "completion kubectl --install")
+            .say("Or see how the script of a shell is used: completion --help"),
         UsageError::AllTaggedWithoutRegistry => failure
             .say("Add --registry HOST:PORT: `list` asks no cluster for it")
             .say("Or see what a push would do: push --all-tagged --dry-run"),

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 
 use super::select::{Asked, tried};
@@ -12,6 +14,14 @@ pub struct Engines {
     pub answering: Vec<(String, String)>,
     /// The other places, each with why nothing came from there. Sockets that are not there share a line.
     pub silent: Vec<String>,
+}
+
+/// The names of all images in the engines that answer.
+pub async fn image_names(sockets: &EngineSockets) -> BTreeSet<String> {
+    let asked = endpoints_of(sockets, EngineKind::Any).await.into_iter();
+    let names = join_all(asked.map(|endpoint| async move { client::names(&endpoint).await })).await;
+    // What Docker has no name for is listed as `<none>:<none>`.
+    names.into_iter().flatten().flatten().filter(|name| !name.contains('<')).collect()
 }
 
 /// Asks every place where a push looks for images.

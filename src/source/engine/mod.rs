@@ -18,7 +18,7 @@ mod sockets;
 mod tagged;
 mod watch;
 
-pub use census::{Engines, engines};
+pub use census::{Engines, engines, image_names};
 pub use sockets::EngineSockets;
 pub(super) use tagged::find_tagged;
 pub(super) use watch::EngineWatch;

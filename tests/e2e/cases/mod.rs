@@ -1,5 +1,6 @@
 mod access;
 mod cluster;
+mod completion;
 mod content;
 mod doctor;
 mod engines;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         watch::CASES,
         doctor::CASES,
         helper::CASES,
+        completion::CASES,
     ]
     .into_iter()
     .flatten()

@@ -71,6 +71,10 @@ impl KubeApi {
         self.folder.path().join("developer.kubeconfig")
     }
 
+    pub(crate) fn kubectl_path(&self) -> &Path {
+        &self.kubectl
+    }
+
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         self.kubectl_with_input(arguments, "")
     }
