@@ -15,6 +15,8 @@ mod hub;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod krew;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod manifests;

@@ -36,37 +36,11 @@ fn the_plugin_is_in_the_group_that_reports_are_in() {
     assert_eq!(read(PLUGIN)["apiVersion"], crate::cli::output::API_VERSION);
 }
 
-/// krew reads loosely: a wrong key passes in silence and then is missing.
 #[test]
-fn the_krew_manifest_has_the_keys_that_krew_knows_and_no_others() {
-    let keys = |value: &Value| {
-        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
-        keys.sort();
-        keys
-    };
-    let krew = read(KREW);
-    assert_eq!(keys(&krew), ["apiVersion", "kind", "metadata", "spec"]);
-    assert_eq!(krew["apiVersion"], "krew.googlecontainertools.github.com/v1alpha2");
-    assert_eq!(
-        keys(&krew["spec"]),
-        ["caveats", "description", "homepage", "platforms", "shortDescription", "version"]
-    );
-    assert!(krew["spec"]["shortDescription"].as_str().unwrap().len() <= 50);
-    for platform in krew["spec"]["platforms"].as_array().unwrap() {
-        assert_eq!(keys(platform), ["bin", "files", "selector", "sha256", "uri"]);
-        let windows = platform["selector"]["matchLabels"]["os"] == "windows";
-        let suffix = if windows { ".exe" } else { "" };
-        assert_eq!(platform["bin"], format!("{}{suffix}", env!("CARGO_PKG_NAME")));
-        let sum = platform["sha256"].as_str().unwrap();
-        assert!(sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
-        let uri = platform["uri"].as_str().unwrap();
-        assert!(uri.contains(VERSION) && uri.ends_with(".tar.gz"), "{uri}");
-        let files = platform["files"].as_array().unwrap();
-        assert!(files.iter().all(|file| file["to"] == "."), "{files:?}");
-        for needed in [platform["bin"].as_str().unwrap(), "LICENSE"] {
-            assert!(files.iter().any(|file| file["from"] == needed), "{needed}");
-        }
-    }
+fn a_host_completes_lines_by_the_command_that_is_named() {
+    let completion = &read(PLUGIN)["spec"]["completion"];
+    assert_eq!(completion["command"], serde_json::json!([crate::cli::args::COMPLETE]));
+    assert_eq!(completion["protocol"], "cobra");
 }
 
 #[test]

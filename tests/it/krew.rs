@@ -1,0 +1,231 @@
+//! The manifest by which krew installs the plugin, held to more than krew does: it reads loosely, so that a
+//! mistake shows on the user's machine only.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const MANIFEST: &str = include_str!("../../krew-manifest.yaml");
+const PLUGIN: &str = include_str!("../../plugin.yaml");
+const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
+const NAME: &str = env!("CARGO_PKG_NAME");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What krew is built for, in Go's names.
+const SYSTEMS: [&str; 3] = ["linux", "darwin", "windows"];
+const PROCESSORS: [&str; 2] = ["amd64", "arm64"];
+/// Beside the program: these are in every archive.
+const FILES: [&str; 3] = ["LICENSE", "README.md", "plugin.yaml"];
+
+#[derive(Deserialize)]
+struct Yaml(Value);
+
+fn read(text: &str) -> Value {
+    serde_saphyr::from_str::<Yaml>(text).unwrap().0
+}
+
+/// Everything that is wrong with a manifest.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn rule(&mut self, (holds, rule): (bool, &str)) {
+        if !holds {
+            self.0.push(rule.to_owned());
+        }
+    }
+
+    /// Exactly these keys: krew passes over a key that it does not know, in another case too.
+    fn keys(&mut self, value: &Value, expected: &[&str]) {
+        let mut found: Vec<&str> =
+            value.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
+        let mut expected = expected.to_vec();
+        found.sort_unstable();
+        expected.sort_unstable();
+        self.rule((found == expected, &format!("keys are {expected:?}, not {found:?}")));
+    }
+}
+
+fn faults(manifest: &Value, file: &str) -> Vec<String> {
+    let mut faults = Faults::default();
+    faults.keys(manifest, &["apiVersion", "kind", "metadata", "spec"]);
+    faults.keys(&manifest["metadata"], &["name"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    faults.rule((
+        manifest["apiVersion"] == "krew.googlecontainertools.github.com/v1alpha2",
+        "the API's version",
+    ));
+    faults.rule((manifest["kind"] == "Plugin", "the kind"));
+    let name = text(&manifest["metadata"]["name"]);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    faults.rule((!name.is_empty() && name.chars().all(plain), "a name of letters, digits, _ and -"));
+    faults.rule((file == format!("{name}.yaml"), "an index has the manifest under the plugin's name"));
+    let spec = &manifest["spec"];
+    faults.keys(spec, &["version", "homepage", "shortDescription", "description", "caveats", "platforms"]);
+    let version = text(&spec["version"]);
+    faults.rule((version.strip_prefix('v').is_some_and(is_semantic), "a semantic version behind a v"));
+    let short = text(&spec["shortDescription"]);
+    faults.rule(((1..=50).contains(&short.chars().count()), "a short description of 50 characters at most"));
+    faults.rule((!short.contains('\n') && !short.ends_with('.'), "one line without a full stop"));
+    faults.rule((text(&spec["homepage"]).starts_with("https://"), "a homepage over https"));
+    for long in ["description", "caveats"] {
+        faults.rule((!text(&spec[long]).trim().is_empty(), long));
+    }
+    let platforms = spec["platforms"].as_array().cloned().unwrap_or_default();
+    faults.rule((!platforms.is_empty(), "a platform at least"));
+    let mut seen = Vec::new();
+    for platform in &platforms {
+        let pair = platform_faults(platform, &version, &mut faults);
+        faults.rule((!seen.contains(&pair), "one entry for each platform"));
+        seen.push(pair);
+    }
+    faults.0
+}
+
+fn platform_faults(platform: &Value, version: &str, faults: &mut Faults) -> (String, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    faults.keys(platform, &["selector", "uri", "sha256", "bin", "files"]);
+    faults.keys(&platform["selector"], &["matchLabels"]);
+    let labels = &platform["selector"]["matchLabels"];
+    faults.keys(labels, &["os", "arch"]);
+    let (system, processor) = (text(&labels["os"]), text(&labels["arch"]));
+    faults.rule((SYSTEMS.contains(&system.as_str()), "an operating system by Go's name"));
+    faults.rule((PROCESSORS.contains(&processor.as_str()), "a processor by Go's name"));
+    let archive = format!("/releases/download/{version}/{NAME}_{version}_{system}_{processor}.tar.gz");
+    let uri = text(&platform["uri"]);
+    faults.rule((uri.starts_with("https://") && uri.ends_with(&archive), "the archive of this platform"));
+    let sum = text(&platform["sha256"]);
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    faults.rule((sum.len() == 64 && sum.bytes().all(hex), "a sum of 64 lower-case hexadecimal digits"));
+    let bin = text(&platform["bin"]);
+    let ending = if system == "windows" { ".exe" } else { "" };
+    faults.rule((bin == format!("{NAME}{ending}"), "the program by its name on that system"));
+    let files = platform["files"].as_array().cloned().unwrap_or_default();
+    let mut extracted = Vec::new();
+    for file in &files {
+        faults.keys(file, &["from", "to"]);
+        let (from, to) = (text(&file["from"]), text(&file["to"]));
+        faults.rule((from == bin || FILES.contains(&from.as_str()), "a file that is in the archive"));
+        faults.rule((is_clean(&to), "a clean target"));
+        extracted.push(if to == "." { from } else { format!("{to}/{from}") });
+    }
+    for needed in [bin.as_str(), "LICENSE"] {
+        faults.rule((extracted.iter().any(|file| file == needed), &format!("{needed} is extracted")));
+    }
+    (system, processor)
+}
+
+/// As Go's `path.Clean` leaves it, relative and inside.
+fn is_clean(path: &str) -> bool {
+    path == "." || path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+fn is_semantic(version: &str) -> bool {
+    let number = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && (part == "0" || !part.starts_with('0'))
+    };
+    let (numbers, before) = version.split_once('-').map_or((version, None), |(a, b)| (a, Some(b)));
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && (number(part) || !part.bytes().all(|b| b.is_ascii_digit()))
+    };
+    numbers.split('.').count() == 3
+        && numbers.split('.').all(number)
+        && before.is_none_or(|before| before.split('.').all(plain))
+}
+
+#[test]
+fn the_manifest_keeps_every_rule() {
+    assert_eq!(faults(&read(MANIFEST), "idpbuilder-push.yaml"), [""; 0]);
+}
+
+/// A sum of digits alone would be read as a number.
+#[test]
+fn sums_are_quoted() {
+    let sums: Vec<&str> = MANIFEST.lines().filter_map(|line| line.trim().strip_prefix("sha256: ")).collect();
+    assert_eq!(sums.len(), read(MANIFEST)["spec"]["platforms"].as_array().unwrap().len());
+    for sum in sums {
+        let quoted = sum.strip_prefix('"').and_then(|sum| sum.strip_suffix('"'));
+        assert_eq!(quoted.map(str::len), Some(64), "{sum}");
+    }
+}
+
+#[test]
+fn every_file_of_the_archive_is_a_plain_one() {
+    for file in FILES {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        assert!(fs::symlink_metadata(&path).unwrap().is_file(), "{file}");
+    }
+}
+
+#[test]
+fn what_krew_lets_pass_or_refuses_is_found() {
+    let good = read(MANIFEST);
+    for (place, wrong) in [
+        ("/apiVersion", json!("krew.googlecontainertools.github.com/v1alpha1")),
+        ("/kind", json!("plugin")),
+        ("/metadata/name", json!("idpbuilder push")),
+        ("/metadata/name", json!("idpbuilder_push")),
+        ("/spec/version", json!("0.1.0")),
+        ("/spec/version", json!("v0.1")),
+        ("/spec/version", json!("v01.0.0")),
+        ("/spec/version", json!("v9.9.9")),
+        ("/spec/shortDescription", json!("")),
+        ("/spec/shortDescription", json!("two\nlines")),
+        ("/spec/shortDescription", json!("x".repeat(51))),
+        ("/spec/homepage", json!("http://example.com")),
+        ("/spec/description", json!(" ")),
+        ("/spec/platforms", json!([])),
+        ("/spec/platforms/0/selector/matchLabels", json!({ "os": "linux" })),
+        ("/spec/platforms/0/selector/matchLabels", json!({ "OS": "linux", "arch": "amd64" })),
+        ("/spec/platforms/0/selector/matchLabels/os", json!("macos")),
+        ("/spec/platforms/0/selector/matchLabels/arch", json!("x86_64")),
+        ("/spec/platforms/0/selector/matchLabels/arch", json!("arm64")),
+        ("/spec/platforms/0/uri", good["spec"]["platforms"][1]["uri"].clone()),
+        ("/spec/platforms/0/uri", json!("https://example.com/idpbuilder-push.tar.xz")),
+        ("/spec/platforms/0/sha256", json!(0)),
+        ("/spec/platforms/0/sha256", json!("A".repeat(64))),
+        ("/spec/platforms/0/sha256", json!("a".repeat(63))),
+        ("/spec/platforms/0/bin", json!("./idpbuilder-push")),
+        ("/spec/platforms/0/bin", json!("idpbuilder-push.exe")),
+        ("/spec/platforms/4/bin", json!("idpbuilder-push")),
+        ("/spec/platforms/0/files", json!([{ "from": "idpbuilder-push", "to": "." }])),
+        ("/spec/platforms/0/files/0/to", json!("./")),
+        ("/spec/platforms/0/files/0/to", json!("bin")),
+        ("/spec/platforms/0/files/1/to", json!("../x")),
+        ("/spec/platforms/0/files/1/from", json!("LICENCE")),
+        ("/spec/platforms/0/files/2/from", json!("*.md")),
+        ("/spec/platforms/0/files/2", json!({ "From": "README.md", "to": "." })),
+    ] {
+        let mut manifest = good.clone();
+        *manifest.pointer_mut(place).unwrap() = wrong.clone();
+        assert!(!faults(&manifest, "idpbuilder-push.yaml").is_empty(), "{place} = {wrong}");
+    }
+    for place in ["", "/metadata", "/spec", "/spec/platforms/0", "/spec/platforms/0/selector"] {
+        let mut manifest = good.clone();
+        manifest.pointer_mut(place).unwrap()["shortdescription"] = json!("x");
+        assert!(!faults(&manifest, "idpbuilder-push.yaml").is_empty(), "another key in `{place}`");
+    }
+    assert!(!faults(&good, "krew-manifest.yaml").is_empty());
+}
+
+#[test]
+fn the_version_is_the_same_everywhere() {
+    assert!(is_semantic(VERSION));
+    for text in [MANIFEST, PLUGIN] {
+        assert_eq!(read(text)["spec"]["version"], format!("v{VERSION}"));
+    }
+    let mut headings = CHANGELOG.lines().filter_map(|line| line.strip_prefix("## "));
+    let first = headings.next().unwrap();
+    let released = if first == "Unreleased" { headings.next() } else { Some(first) };
+    // Before the first release there is none.
+    let Some(released) = released else { return };
+    let (version, date) = released.split_once(" - ").expect("a version and its date");
+    assert_eq!(date.len(), "2026-01-31".len(), "{date}");
+    assert_eq!(version.trim_matches(['[', ']']), VERSION);
+}
