@@ -75,9 +75,11 @@ pub async fn plan(
         .flat_map(|(one, _)| {
             let repository = &one.target.repository;
             let blobs = survey::known_blobs(&one.image, &foresight).into_iter();
-            blobs
-                .filter(|(_, size)| !(new.contains(repository) && world.reader.best_unasked(*size)))
-                .map(|(digest, _)| (repository.clone(), digest))
+            let best_unasked = |at_hand: Option<u64>| {
+                new.contains(repository) && at_hand.is_some_and(|size| world.reader.best_unasked(size))
+            };
+            let asked = blobs.filter(|(_, at_hand)| !best_unasked(*at_hand));
+            asked.map(|(digest, _)| (repository.clone(), digest)).collect::<Vec<_>>()
         })
         .filter(|_| job.existing == Existing::Skip)
         .collect();

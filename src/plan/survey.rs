@@ -4,6 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::foresight::{Foresight, config_descriptor};
 use super::{Presence, Target};
+use crate::content::Blob;
 use crate::oci::{Descriptor, Digest, Repository};
 use crate::port::{Content, FoundImage, ImageTree, ManifestName, RegistryError, RegistryReader};
 
@@ -88,8 +89,9 @@ fn is_refusal(error: &RegistryError) -> bool {
     matches!(error, RegistryError::Refused { .. })
 }
 
-/// The blobs of an image whose digests are known before anything is packed, with their sizes in bytes.
-pub(super) fn known_blobs(image: &FoundImage, foresight: &Foresight) -> Vec<(Digest, u64)> {
+/// The blobs of an image whose digests are known before anything is packed, with how many bytes of each are at
+/// hand: none of what would have to be packed or exported first.
+pub(super) fn known_blobs(image: &FoundImage, foresight: &Foresight) -> Vec<(Digest, Option<u64>)> {
     if let Some(tree) = foresight.exact(image) {
         let mut digests = Vec::new();
         for tree in std::iter::once(tree).chain(tree.referrers.iter().map(|referrer| &**referrer)) {
@@ -99,12 +101,13 @@ pub(super) fn known_blobs(image: &FoundImage, foresight: &Foresight) -> Vec<(Dig
     }
     let Content::Unpacked { config, layers, .. } = &image.content else { return Vec::new() };
     let config = config_descriptor(config);
-    let known = layers.iter().filter_map(|layer| foresight.layer(layer));
-    std::iter::once(config).chain(known).map(|blob| (blob.digest().clone(), blob.size())).collect()
+    let known = layers.iter().filter_map(|layer| Some((foresight.layer(layer)?.digest().clone(), None)));
+    std::iter::once((config.digest().clone(), Some(config.size()))).chain(known).collect()
 }
 
-fn collect(tree: &ImageTree, digests: &mut Vec<(Digest, u64)>) {
-    digests.extend(tree.blobs.iter().map(|(blob, _)| (blob.digest().clone(), blob.size())));
+fn collect(tree: &ImageTree, digests: &mut Vec<(Digest, Option<u64>)>) {
+    let at_hand = |blob: &Blob| (!blob.is_deferred()).then(|| blob.len());
+    digests.extend(tree.blobs.iter().map(|(known, blob)| (known.digest().clone(), at_hand(blob))));
     for child in &tree.children {
         collect(child, digests);
     }

@@ -91,7 +91,12 @@ async fn presence(task: &BlobTask, scene: Scene<'_>) -> Result<Presence, Registr
     if let Some(presence) = task.presence {
         return Ok(presence);
     }
-    if !task.lost && scene.plan.is_new(&task.repository) && scene.world.reader.best_unasked(task.size) {
+    let at_hand = matches!(&task.bytes, Bytes::Ready(blob, _) if !blob.is_deferred());
+    if at_hand
+        && !task.lost
+        && scene.plan.is_new(&task.repository)
+        && scene.world.reader.best_unasked(task.size)
+    {
         return Ok(Presence::Absent);
     }
     if scene.existing == Existing::Replace {

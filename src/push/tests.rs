@@ -432,6 +432,19 @@ async fn nothing_small_is_asked_for_in_a_new_repository_of_a_registry_that_says_
 }
 
 #[tokio::test]
+async fn a_known_layer_is_asked_for_under_a_new_tag_before_it_is_read() {
+    let (registry, index) = (Arc::new(MemoryRegistry::default()), remembering());
+    registry.held.lock().unwrap().best_unasked = true;
+    let image = || saved("web:1", &[b"one", b"two"]);
+    run_with(&registry, vec![image()], &job(), Arc::clone(&index)).await.unwrap();
+    let tagged = Naming { tags: vec!["2".parse().unwrap()], ..job().naming };
+    let next = Job { naming: tagged, ..job() };
+    let report = run_with(&registry, vec![unreadable(image())], &next, index).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");
+    assert_eq!(report.images[0].layers.existing, 2, "{report:?}");
+}
+
+#[tokio::test]
 async fn layers_in_another_form_than_is_wanted_are_packed() {
     let registry = Arc::new(MemoryRegistry::default());
     run(&registry, vec![saved("web:1", &[b"one"])], &job()).await.unwrap();
