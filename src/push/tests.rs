@@ -445,6 +445,20 @@ async fn a_known_layer_is_asked_for_under_a_new_tag_before_it_is_read() {
 }
 
 #[tokio::test]
+async fn a_new_tag_beside_one_that_stands_learns_from_that() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let tagged = |tags: &[&str]| {
+        let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+        Job { naming: Naming { tags, ..job().naming }, ..job() }
+    };
+    run(&registry, vec![saved("web", &[b"one", b"two"])], &tagged(&["latest"])).await.unwrap();
+    let next = unreadable(saved("web", &[b"one", b"two"]));
+    let report = run(&registry, vec![next], &tagged(&["commit", "latest"])).await.unwrap();
+    assert_eq!(report.verdict(), Verdict::Done, "{report:?}");
+    assert_eq!(registry.count("put o/web tag commit"), 1);
+}
+
+#[tokio::test]
 async fn layers_in_another_form_than_is_wanted_are_packed() {
     let registry = Arc::new(MemoryRegistry::default());
     run(&registry, vec![saved("web:1", &[b"one"])], &job()).await.unwrap();
