@@ -14,12 +14,12 @@ use divan::{AllocProfiler, Bencher, black_box};
 use idpbuilder_push::cache::NoCache;
 use idpbuilder_push::content::{Blob, FilePool, SpoolDir};
 use idpbuilder_push::event::{Events, Meter};
-use idpbuilder_push::oci::{Descriptor, Digest, Hasher, Manifest, Repository, sha256};
+use idpbuilder_push::oci::{Descriptor, Digest, Hasher, Manifest, Repository, Tag, sha256};
 use idpbuilder_push::pack::{Codec, Crew, Encoder, Encoding, Form, Unpacked, Workshop, pack};
 use idpbuilder_push::plan::{NameRules, Naming, Owner, PathPart, RegistryHost, plan};
 use idpbuilder_push::port::{
     Content, Document, FoundImage, Layer, ManifestName, RegistryError, RegistryReader, RegistryWriter,
-    SourceName, Stored, Suggested, Upload,
+    SourceName, Stored, Suggested, TagLister, Upload,
 };
 use idpbuilder_push::report::Verdict;
 use idpbuilder_push::source::{ArchiveKind, EngineImages, EngineSockets, Places, SearchRules, Spec, open};
@@ -223,6 +223,13 @@ fn upload_to_a_sink(bencher: Bencher, (blobs, length): (usize, usize)) {
 #[derive(Default)]
 struct Sink {
     blobs: Mutex<HashSet<Digest>>,
+}
+
+#[async_trait]
+impl TagLister for Sink {
+    async fn tags(&self, _: &Repository) -> Vec<Tag> {
+        Vec::new()
+    }
 }
 
 #[async_trait]

@@ -123,9 +123,9 @@ mod tests {
     use tokio::sync::Barrier;
 
     use super::*;
-    use crate::oci::sha256;
+    use crate::oci::{Tag, sha256};
     use crate::plan::RegistryHost;
-    use crate::port::Document;
+    use crate::port::{Document, TagLister};
 
     /// Fails the first question, and never answers the others.
     #[derive(Default)]
@@ -137,6 +137,13 @@ mod tests {
                 return pending().await;
             }
             Err(RegistryError::Cancelled)
+        }
+    }
+
+    #[async_trait]
+    impl TagLister for Broken {
+        async fn tags(&self, _: &Repository) -> Vec<Tag> {
+            pending().await
         }
     }
 
@@ -189,6 +196,13 @@ mod tests {
     struct Together {
         all: Barrier,
         asked: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl TagLister for Together {
+        async fn tags(&self, _: &Repository) -> Vec<Tag> {
+            pending().await
+        }
     }
 
     #[async_trait]

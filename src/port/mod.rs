@@ -17,7 +17,7 @@ pub use pack_index::{PackIndex, Remembered};
 pub use packages::{Images, InUse, PackageVersion, Packages, Removed};
 pub use registry::{
     Document, Hashed, ManifestName, NetworkFault, Refusal, RegistryError, RegistryReader, RegistryWriter,
-    Stored, Upload,
+    Stored, TagLister, Upload,
 };
 pub use session_journal::{Claim, SessionJournal};
 pub use source::{

@@ -66,9 +66,17 @@ pub enum Stored {
     Mounted,
 }
 
+/// What a repository has beside what is asked for by name.
+#[async_trait]
+pub trait TagLister: Send + Sync {
+    /// The tags of a repository, as far as the registry tells them when it is asked once. Nothing may depend on
+    /// them.
+    async fn tags(&self, repository: &Repository) -> Vec<Tag>;
+}
+
 /// The reading half of a registry. Steps that only plan get nothing else.
 #[async_trait]
-pub trait RegistryReader: Send + Sync {
+pub trait RegistryReader: TagLister {
     /// The descriptor of a manifest (HEAD), `None` where there is none.
     async fn manifest(
         &self,

@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::content::{Blob, ContentError, Deferred, SpoolDir};
 use crate::event::{Events, Meter};
-use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, sha256};
+use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, Tag, sha256};
 use crate::pack::{Codec, Encoder, Encoding, Form};
 use crate::plan::{NameRules, Naming, Owner, PathPart, RegistryHost};
 use crate::port::{
     Content, Document, Found, FoundImage, ImageTree, Layer, ManifestName, PackIndex, Refusal, RegistryError,
-    RegistryReader, RegistryWriter, Remembered, Source, SourceError, SourceName, Stored, Suggested, Upload,
+    RegistryReader, RegistryWriter, Remembered, Source, SourceError, SourceName, Stored, Suggested,
+    TagLister, Upload,
 };
 use crate::report::{ImageError, PushReport, Status, Verdict};
 use crate::{Compression, Existing, Job, Limits, OnFailure, Reuse, RunError, Selection, StopAfter, World};
@@ -53,6 +54,18 @@ impl MemoryRegistry {
 
 fn refused(refusal: Refusal, status: u16) -> RegistryError {
     RegistryError::Refused { refusal, status, subject: "r".into(), message: String::new() }
+}
+
+#[async_trait]
+impl TagLister for MemoryRegistry {
+    async fn tags(&self, repository: &Repository) -> Vec<Tag> {
+        let mut held = self.held.lock().unwrap();
+        held.log.push(format!("list tags {repository}"));
+        let names = held.manifests.keys().filter(|(of, _)| of == repository).map(|(_, name)| name);
+        let mut tags: Vec<&String> = names.filter(|name| !name.contains(':')).collect();
+        tags.sort_unstable();
+        tags.into_iter().map(|tag| tag.parse().unwrap()).collect()
+    }
 }
 
 #[async_trait]
@@ -456,6 +469,28 @@ async fn a_new_tag_beside_one_that_stands_learns_from_that() {
     let report = run(&registry, vec![next], &tagged(&["commit", "latest"])).await.unwrap();
     assert_eq!(report.verdict(), Verdict::Done, "{report:?}");
     assert_eq!(registry.count("put o/web tag commit"), 1);
+}
+
+fn as_tag(tag: &str) -> Job {
+    Job { naming: Naming { tags: vec![tag.parse().unwrap()], ..job().naming }, ..job() }
+}
+
+#[tokio::test]
+async fn a_new_tag_learns_from_the_tags_that_are_there() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let large = vec![7; 9 << 20];
+    run(&registry, vec![saved("web", &[&large])], &as_tag("1.4.2")).await.unwrap();
+    let report = run(&registry, vec![saved("web", &[&large, b"new"])], &as_tag("1.4.3")).await.unwrap();
+    let layers = report.images[0].layers;
+    assert_eq!((layers.uploaded, layers.existing), (1, 1), "{report:?}");
+    assert_eq!(registry.count("list tags o/web"), 2);
+}
+
+#[tokio::test]
+async fn who_has_little_to_pack_asks_for_no_other_tag() {
+    let registry = Arc::new(MemoryRegistry::default());
+    run(&registry, vec![saved("web:1", &[b"one"])], &job()).await.unwrap();
+    assert_eq!(registry.count("list tags"), 0);
 }
 
 #[tokio::test]

@@ -22,10 +22,10 @@ use super::retry::{Budget, Policy};
 use super::tls::{Tls, Trust, TrustError};
 use super::transport::{Call, Fault};
 use crate::event::{Events, Meter};
-use crate::oci::{Descriptor, Digest, Manifest, Repository};
+use crate::oci::{Descriptor, Digest, Manifest, Repository, Tag};
 use crate::port::{
     Document, Keychain, ManifestName, Origin, RegistryError, RegistryReader, RegistryWriter, SessionJournal,
-    Stored, Upload,
+    Stored, TagLister, Upload,
 };
 
 /// What a registry is, beyond the spec.
@@ -248,6 +248,13 @@ pub(super) fn refused(answer: &Answer, subject: &str) -> RegistryError {
         status: answer.status.as_u16(),
         subject: subject.to_owned(),
         message: answer.said(),
+    }
+}
+
+#[async_trait]
+impl TagLister for RegistryClient {
+    async fn tags(&self, repository: &Repository) -> Vec<Tag> {
+        self.read_tags(repository).await
     }
 }
 

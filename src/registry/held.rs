@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
+use serde::Deserialize;
 
 use super::client::{RegistryClient, refused};
 use super::manifests::shown;
@@ -8,7 +9,7 @@ use super::received::Received;
 use super::request::{Scope, blob_path, call, manifest_path, reading_manifest};
 use super::transport::Call;
 use crate::event::Meter;
-use crate::oci::{Descriptor, Hasher, JSON_LIMIT, Repository};
+use crate::oci::{Descriptor, Hasher, JSON_LIMIT, Repository, Tag};
 use crate::port::{Document, HeldBlob, HeldManifest, ManifestName, RegistryContent, RegistryError};
 
 impl RegistryClient {
@@ -50,6 +51,25 @@ impl RegistryClient {
             _ => Err(refused(&got, &subject)),
         }
     }
+
+    /// GET of `tags/list`, once. What is no tag is passed over.
+    pub(super) async fn read_tags(&self, repository: &Repository) -> Vec<Tag> {
+        let path = format!("/v2/{repository}/tags/list");
+        let got = self.attempt(&call(Method::GET, &path), &Scope::of(repository), &self.cancel).await;
+        match got {
+            Ok(answer) if answer.status == StatusCode::OK => {
+                let list = serde_json::from_slice(&answer.body).unwrap_or(TagList { tags: None });
+                list.tags.into_iter().flatten().filter_map(|tag| tag.parse().ok()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct TagList {
+    /// Some registries write `null` for none.
+    tags: Option<Vec<String>>,
 }
 
 #[async_trait]

@@ -109,6 +109,27 @@ fn a_blob_that_the_registry_has_is_not_sent() {
 }
 
 #[test]
+fn a_new_tag_from_another_machine_sends_no_layer_that_another_tag_has() {
+    for settings in [Registry::gitea(), Registry::distribution()] {
+        let (registry, folder) = (settings.start(), folder());
+        let source = folder.path().join("web.tar");
+        // Large enough that asking is worth more than packing.
+        let image = |name: &str| Image::new(name).layer(1, 9 << 20);
+        for name in ["web:1.4.2", "web:1.4.3"] {
+            image::docker_archive(&source, &[image(name)]);
+            registry.clear_log();
+            // Each program has a home, and so a cache, of its own.
+            Program::push_to(&registry).arg(&source).run().exits(0);
+        }
+        let owner = if registry.is_gitea() { "giteaadmin/" } else { "" };
+        let manifest = stored::whole(&registry, &format!("{owner}web"), "1.4.3");
+        let layer = manifest["layers"][0]["digest"].as_str().unwrap().to_owned();
+        assert!(!uploaded(&registry).contains(&layer), "{:#?}", registry.lines());
+        registry.assert_orderly();
+    }
+}
+
+#[test]
 fn a_blob_that_was_lost_meanwhile_is_sent_in_a_second_round() {
     let (registry, folder) = (Registry::gitea().start(), folder());
     let image = Image::new("web:1").layer(1, 3000).layer(2, 3000);
