@@ -63,9 +63,9 @@ impl Bench {
             None => zstd::bulk::Compressor::new(i32::from(level)).map_err(failed)?,
         };
         let (_, compressor) = self.zstd.insert((level, compressor));
-        out.resize(zstd::zstd_safe::compress_bound(block.len()), 0);
-        let n = compressor.compress_to_buffer(block, out.as_mut_slice()).map_err(failed)?;
-        out.truncate(n);
+        out.clear();
+        out.reserve(zstd::zstd_safe::compress_bound(block.len()));
+        compressor.compress_to_buffer(block, out).map_err(failed)?;
         Ok(())
     }
 }
