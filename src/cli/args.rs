@@ -7,6 +7,7 @@ pub(super) use clap_complete::Shell;
 
 mod completion;
 mod doctor;
+mod help;
 mod place;
 mod prune;
 mod run;
@@ -40,25 +41,20 @@ struct Typed {
     push: PushArgs,
 }
 
-pub(super) const AFTER_HELP: &str = "\
+const AFTER_HELP: &str = "\
 Without --registry the registry, its certificate and the login are read from the cluster.
 --username, --password, --token and --insecure are about the registry, never the Kubernetes API.
-The password is best given by --password-stdin or IDPBUILDER_REGISTRY_PASSWORD.
-
-stdout has the result only, everything else is on stderr.
-With --progress json, stderr is one JSON object a line. Each has `schemaVersion`, 1, and a `type`:
-connected, skipped, note, warning, spoolStarted, spoolProgress, spoolFinished, imageFound, planned,
-imageStarted, packStarted, packProgress, packFinished, blobStarted, blobProgress, blobStoring,
-blobFinished, blobFailed, retrying, manifestPut, imageFinished, error, finished. Bytes are told
-of four times a second at most. Lines of a log have no `schemaVersion`.
+stdout has the result only: one reference with its digest a line, or what -o asks for.
+auto packs layers as zstd for the cluster's own registry, and as gzip elsewhere.
 
 Exit codes: 0 done, 1 mixed or internal, 2 usage, 3 no image or damaged, 4 login failed,
-5 Kubernetes, 6 network or TLS, 7 refused by the registry, 8 verify found a difference, 130 and 143 interrupted.";
+5 Kubernetes, 6 network or TLS, 7 refused by the registry, 8 verify found a difference, 130 and 143
+interrupted.";
 
 const SOURCE_HELP: &str = "\
-Images: FILE.tar[.gz|.zst|.xz|.bz2] (docker save or OCI archive), - (the same on standard input), DIR (OCI layout, or a folder to search), REF (an image of the local \
-Docker or Podman engine), or docker-archive:FILE[:REF], oci-archive:FILE[:TAG], oci:DIR[:TAG], docker-daemon:REF, \
-podman:REF. Without one, the folder of --path is searched";
+FILE.tar[.gz|.zst|.xz|.bz2] of docker save or OCI, - for one on standard input, DIR of an OCI layout or to search, \
+REF in Docker or Podman; outright docker-archive:FILE[:REF], oci-archive:FILE[:TAG], oci:DIR[:TAG], \
+docker-daemon:REF, podman:REF";
 
 const COMPLETION_HELP: &str = "\
 The script is for the file that printed it, under that file's name.
@@ -77,7 +73,7 @@ pub(super) enum Command {
     /// Push; the word may be left out
     #[command(hide = true)]
     Push(Box<PushArgs>),
-    /// Show what would be found and what it would be called; asks no registry and no cluster
+    /// Show what a push would find and call it; asks nobody
     List(Box<ListArgs>),
     /// Compare what the registry holds with the sources
     Verify(Box<VerifyArgs>),
@@ -85,7 +81,7 @@ pub(super) enum Command {
     Watch(Box<WatchArgs>),
     /// Delete the untagged versions that pushes left behind on Gitea
     Prune(Box<PruneArgs>),
-    /// Try all that a push needs, one after another, and say what mends what is broken; changes nothing
+    /// Try all that a push needs, and say what mends what is broken
     Doctor(Box<DoctorArgs>),
     /// Print a script by which a shell completes words
     #[command(after_help = COMPLETION_HELP)]
@@ -121,7 +117,7 @@ pub(super) struct PushArgs {
 pub(super) struct ListArgs {
     #[command(flatten)]
     pub(super) sources: SourceArgs,
-    #[arg(short, long, value_name = "HOST[:PORT][/PATH]", value_parser = super::value::registry, help = "The registry that names are made for [env: IDPBUILDER_REGISTRY_URL]")]
+    #[arg(short, long, value_name = "HOST[/PATH]", value_parser = super::value::registry, help = "The registry that names are made for [env: IDPBUILDER_REGISTRY_URL]")]
     pub(super) registry: Option<super::value::RegistryAddress>,
     #[command(flatten)]
     pub(super) names: NameArgs,
@@ -167,7 +163,8 @@ pub(super) enum ArgsError {
 /// For usage errors, and for `--help` and `--version`, which clap hands out as errors.
 pub(super) fn parse(arguments: Vec<OsString>, called: &Called) -> Result<Command, ArgsError> {
     let escaped = arguments.iter().any(|word| word == "--");
-    let matches = command(called).try_get_matches_from(without_leading_push(arguments))?;
+    let command = help::shortened_for(&arguments, command(called), called.name());
+    let matches = command.try_get_matches_from(without_leading_push(arguments))?;
     let typed = Typed::from_arg_matches(&matches)?;
     let mut command = typed.command.unwrap_or_else(|| Command::Push(Box::new(typed.push)));
     if let Command::Push(push) = &mut command

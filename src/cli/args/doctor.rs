@@ -16,14 +16,14 @@ first check that failed.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-#[command(mut_arg("output", |arg| arg.help("What stdout gets: a line for each check, a table, or a document in JSON or YAML")))]
+#[command(mut_arg("output", |arg| arg.help("What stdout gets: name (a line for each check), table, json, yaml")))]
 pub(in crate::cli) struct DoctorArgs {
     #[command(flatten)]
     pub(in crate::cli) reach: ReachArgs,
     /// User or organisation whose right to write is tried
     #[arg(long, value_name = "OWNER", value_parser = value::owner, help_heading = "Names")]
     pub(in crate::cli) owner: Option<String>,
-    /// Folder for temporary files that is looked at [default: the cache folder, else /var/tmp]
+    /// Folder for temporary files [default: the cache folder]
     #[arg(long, value_name = "DIR", help_heading = "Transfer")]
     pub(in crate::cli) tmp_dir: Option<PathBuf>,
     #[command(flatten)]

@@ -23,12 +23,12 @@ pub(in crate::cli) struct ReachArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(in crate::cli) struct RegistryArgs {
-    #[arg(short, long, value_name = "HOST[:PORT][/PATH]", value_parser = value::registry, help = "Push there, and not to the cluster's registry [env: IDPBUILDER_REGISTRY_URL]")]
+    #[arg(short, long, value_name = "HOST[/PATH]", value_parser = value::registry, help = "Push there, not to the cluster's [env: IDPBUILDER_REGISTRY_URL]")]
     pub(in crate::cli) registry: Option<RegistryAddress>,
-    /// Connect to this address for that host and port; names and certificates stay as they are
+    /// Connect to ADDR for that host; names and certificates stay
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = value::resolve)]
     pub(in crate::cli) resolve: Vec<Resolve>,
-    /// A token server on another host that may see this registry's login
+    /// A token server elsewhere that may see the login
     #[arg(long, value_name = "REGISTRY=HOST", value_parser = value::trusted_realm)]
     pub(in crate::cli) trust_realm: Vec<TrustedRealm>,
 }
@@ -36,13 +36,13 @@ pub(in crate::cli) struct RegistryArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(in crate::cli) struct TlsArgs {
-    /// Do not check the registry's certificate; never allows plain HTTP
+    /// Do not check the registry's certificate; no plain HTTP either
     #[arg(long, conflicts_with_all = ["ca_file", "plain_http"])]
     pub(in crate::cli) insecure: bool,
-    /// Certificates in PEM that the registry's may be signed by, beside the system's
+    /// Trust these certificates (PEM) too, for the registry
     #[arg(long, value_name = "FILE", conflicts_with = "plain_http")]
     pub(in crate::cli) ca_file: Option<PathBuf>,
-    /// Plain HTTP: everything, the login too, can be read on the way
+    /// Plain HTTP: all can be read on the way, the login too
     #[arg(long)]
     pub(in crate::cli) plain_http: bool,
 }
@@ -55,12 +55,12 @@ pub(in crate::cli) struct LoginArgs {
     pub(in crate::cli) password_stdin: bool,
     #[arg(short, long, value_name = "USER", value_parser = value::filled, help = "User name [env: IDPBUILDER_REGISTRY_USERNAME]")]
     pub(in crate::cli) username: Option<String>,
-    #[arg(short, long, value_name = "PASSWORD", conflicts_with = "token", value_parser = value::secret, help = "Password; other users of this machine can see it here [env: IDPBUILDER_REGISTRY_PASSWORD]")]
+    #[arg(short, long, value_name = "PASSWORD", conflicts_with = "token", value_parser = value::secret, help = "Password; better in the environment [env: IDPBUILDER_REGISTRY_PASSWORD]")]
     pub(in crate::cli) password: Option<Secret>,
-    #[arg(short, long, value_name = "TOKEN", value_parser = value::secret, help = "Access token, with or without a user name [env: IDPBUILDER_REGISTRY_TOKEN]")]
+    #[arg(short, long, value_name = "TOKEN", value_parser = value::secret, help = "Access token [env: IDPBUILDER_REGISTRY_TOKEN]")]
     pub(in crate::cli) token: Option<Secret>,
-    /// Where the login comes from: the cluster's secret, the docker config, nowhere, or what fits
-    #[arg(long, value_name = "SOURCE", default_value = "auto")]
+    /// Where the login is from: auto, cluster, docker, none
+    #[arg(long, value_name = "SOURCE", default_value = "auto", hide_possible_values = true)]
     pub(in crate::cli) auth: AuthArg,
 }
 
@@ -82,10 +82,10 @@ pub(in crate::cli) struct ClusterArgs {
     /// Context of the kubeconfig
     #[arg(long, value_name = "CONTEXT", value_parser = value::filled)]
     pub(in crate::cli) context: Option<String>,
-    /// Longest wait for one answer of the Kubernetes API
+    /// Longest wait for the Kubernetes API
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = value::duration)]
     pub(in crate::cli) request_timeout: Duration,
-    /// The secret with the registry's login, instead of gitea/gitea-credential
+    /// The secret with the login [default: gitea/gitea-credential]
     #[arg(long, value_name = "NS/NAME", value_parser = value::secret_name)]
     pub(in crate::cli) secret: Option<SecretName>,
 }

@@ -14,7 +14,7 @@ pub(in crate::cli) struct NameArgs {
     /// User or organisation that images go below
     #[arg(long, value_name = "OWNER", value_parser = value::owner)]
     pub(in crate::cli) owner: Option<String>,
-    /// Another name for the one image of this run; with a slash it is the whole path
+    /// Another name for the one image; with a slash the whole path
     #[arg(long = "as", value_name = "NAME[:TAG]", value_parser = value::rename)]
     pub(in crate::cli) rename: Option<Rename>,
     /// Tag, instead of the image's own; may be repeated
@@ -31,11 +31,10 @@ pub(in crate::cli) struct SearchArgs {
     /// The folder that is searched when no SOURCE is given [default: .]
     #[arg(long, value_name = "DIR", conflicts_with = "words")]
     pub(in crate::cli) path: Option<PathBuf>,
-    /// Kubernetes manifests: push those images that they refer to which are named for the registry or are in a
-    /// local engine; may be repeated
+    /// Kubernetes manifests: push what they refer to; may be repeated
     #[arg(long, value_name = "DIR|FILE", conflicts_with = "path")]
     pub(in crate::cli) from_manifests: Vec<PathBuf>,
-    /// Push every image of the local engines that is named for the registry
+    /// Every image of the local engines that is named for the registry
     #[arg(long, conflicts_with = "path")]
     pub(in crate::cli) all_tagged: bool,
     /// Search files that fit only; may be repeated
@@ -55,18 +54,17 @@ pub(in crate::cli) struct SearchArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Content")]
 pub(in crate::cli) struct ContentArgs {
-    /// Which platforms of an image are pushed; `all` is all that are present
+    /// One platform, or all that are there
     #[arg(long, value_name = "OS/ARCH", default_value = "all", value_parser = value::platform)]
     pub(in crate::cli) platform: PlatformChoice,
-    /// For layers that are not packed yet: auto (zstd for the cluster's own registry, gzip elsewhere), none,
-    /// gzip[:1-9], zstd[:1-15]; packed content stays as it is
+    /// Of unpacked layers: auto, none, gzip[:1-9], zstd[:1-15]
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = value::compression)]
     pub(in crate::cli) compression: CompressionChoice,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(in crate::cli) struct ModeArgs {
-    /// Show the plan, after asking the registry what it has; write nothing
+    /// Ask the registry, show the plan, write nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
     /// Send everything again, also what the registry says it has
@@ -88,10 +86,10 @@ pub(in crate::cli) struct TransferArgs {
     pub(in crate::cli) chunk_size: Option<NonZeroU64>,
     #[command(flatten)]
     pub(in crate::cli) requests: RequestArgs,
-    /// Folder for temporary files [default: the cache folder, else /var/tmp]
+    /// Folder for temporary files [default: the cache folder]
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) tmp_dir: Option<PathBuf>,
-    /// Pack every layer anew, and remember nothing of it
+    /// Pack every layer anew, and remember nothing
     #[arg(long)]
     pub(in crate::cli) no_cache: bool,
 }
@@ -108,7 +106,7 @@ pub(in crate::cli) struct RequestArgs {
     /// Longest time in which no byte moves
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = value::duration)]
     pub(in crate::cli) stall_timeout: Duration,
-    /// Bytes a second of all transfers together, such as 2MiB [default: none]
+    /// Bytes a second of all transfers, such as 2MiB [default: none]
     #[arg(long, value_name = "SIZE", value_parser = value::rate)]
     pub(in crate::cli) limit_rate: Option<NonZeroU64>,
     /// Longest time for the whole run [default: none]

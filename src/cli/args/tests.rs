@@ -155,6 +155,36 @@ fn help_starts_with_three_examples_under_the_name_that_was_typed() {
     }
 }
 
+/// Lines of a terminal that is not a small one.
+const SCREEN: usize = 52;
+
+#[test]
+fn a_short_help_fits_one_screen_and_the_whole_two() {
+    for command in ["", "list ", "verify ", "watch ", "prune ", "doctor ", "completion "] {
+        for (flag, most) in [("-h", SCREEN), ("--help", 2 * SCREEN)] {
+            let help = text(&format!("{command}{flag}"), "kubectl-idpbuilder_push");
+            let lines = help.lines().count();
+            assert!(lines <= most, "{command}{flag} has {lines} lines");
+        }
+    }
+}
+
+#[test]
+fn a_short_help_names_where_the_rest_is() {
+    let help = text("watch -h", "kubectl-idpbuilder_push");
+    assert!(help.ends_with("All flags: kubectl idpbuilder-push watch --help\n"), "{help}");
+    assert!(help.contains("--owner") && !help.contains("--retries") && !help.contains("--dry-run"), "{help}");
+    let after = text("--help -h", "idpbuilder-push");
+    assert!(after.contains("--retries"), "{after}");
+}
+
+#[test]
+fn every_flag_that_is_called_rare_is_one() {
+    let whole = whole();
+    let flags: Vec<&str> = whole.get_arguments().map(|arg| arg.get_id().as_str()).collect();
+    assert!(help::RARE.iter().all(|rare| flags.contains(rare)));
+}
+
 #[test]
 fn help_of_a_command_is_under_the_name_that_was_typed() {
     let help = text("list --help", "kubectl-idpbuilder_push");

@@ -12,9 +12,8 @@ HOST[:PORT]/OWNER/NAME[:TAG][@DIGEST], is looked at in the registry by itself, w
 docker-daemon:REF and podman:REF are the images of that name in an engine. Without a SOURCE, the folder of --path is \
 searched";
 
-const REGISTRY_HELP: &str = "Look there, and not in the cluster's registry [env: IDPBUILDER_REGISTRY_URL]";
-const MANIFESTS_HELP: &str =
-    "Kubernetes manifests: the images that a push of them would take; may be repeated";
+const REGISTRY_HELP: &str = "Look there, not in the cluster's [env: IDPBUILDER_REGISTRY_URL]";
+const MANIFESTS_HELP: &str = "Kubernetes manifests: what a push of them takes; may be repeated";
 const TAGGED_HELP: &str = "Every image of the local engines that is named for the registry";
 
 const AFTER_HELP: &str = "\
@@ -39,7 +38,7 @@ pub(in crate::cli) struct VerifyArgs {
     /// Read everything and hash it, not only its sizes
     #[arg(long, help_heading = "Content")]
     pub(in crate::cli) deep: bool,
-    /// Which platforms of an image were pushed; `all` is all that are present
+    /// One platform, or all that are there
     #[arg(long, value_name = "OS/ARCH", default_value = "all", value_parser = value::platform, help_heading = "Content")]
     pub(in crate::cli) platform: PlatformChoice,
     #[command(flatten)]
@@ -53,7 +52,7 @@ pub(in crate::cli) struct VerifyArgs {
     pub(in crate::cli) jobs: NonZeroUsize,
     #[command(flatten)]
     pub(in crate::cli) requests: RequestArgs,
-    /// Folder for temporary files [default: the cache folder, else /var/tmp]
+    /// Folder for temporary files [default: the cache folder]
     #[arg(long, value_name = "DIR", help_heading = "Transfer")]
     pub(in crate::cli) tmp_dir: Option<PathBuf>,
     #[command(flatten)]

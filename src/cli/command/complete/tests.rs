@@ -15,7 +15,7 @@ fn at_home(words: &[&str], environment: &Environment) -> Vec<String> {
 fn flags_are_completed_with_what_they_mean() {
     assert_eq!(lines(&["--plain"]), ["--plain-http", ":4"]);
     let text = completed(&["--plain".to_owned()], &Environment::default());
-    assert!(text.starts_with("--plain-http\tPlain HTTP: everything"), "{text}");
+    assert!(text.starts_with("--plain-http\tPlain HTTP: all"), "{text}");
     assert!(lines(&["-"]).contains(&"-r".to_owned()));
     assert_eq!(lines(&["watch", "app.tar", "--dry"]), [":4"]);
     assert_eq!(lines(&["push", "--dry"]), ["--dry-run", ":4"]);

@@ -5,7 +5,6 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::*;
-use crate::cli::args::AFTER_HELP;
 use crate::cli::facts::{AuthFacts, AuthSource, ClusterFacts, RegistryFacts, TlsFacts};
 use crate::cli::failure::{Fault, LocalError, Scene, explain};
 use crate::oci::sha256;
@@ -126,7 +125,7 @@ fn every_fact_is_a_line_of_its_type() {
 }
 
 #[test]
-fn the_help_knows_every_type() {
+fn the_documentation_knows_every_type_and_field() {
     let (mut lines, kept) = lines();
     for event in events() {
         lines.event(&event);
@@ -141,12 +140,16 @@ fn the_help_knows_every_type() {
     }
     meter.advance(1);
     lines.tick(Instant::now());
-    let help: Vec<&str> = AFTER_HELP.split(|c: char| !c.is_alphanumeric()).collect();
+    let known: Vec<&str> =
+        include_str!("../../../../docs/json.md").split(|c: char| !c.is_alphanumeric()).collect();
     let told = kept.take();
     assert_eq!(told.iter().filter(|line| line["type"].as_str().unwrap().ends_with("Progress")).count(), 3);
     for line in told {
         let kind = line["type"].as_str().unwrap();
-        assert!(help.contains(&kind), "{kind}");
+        assert!(known.contains(&kind), "{kind}");
+        for field in line.as_object().unwrap().keys() {
+            assert!(known.contains(&field.as_str()), "{field} of {kind}");
+        }
     }
 }
 
