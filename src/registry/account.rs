@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
@@ -68,6 +68,9 @@ pub(super) struct Account {
     refused: bool,
 }
 
+/// What a token that could not be renewed is used for before that is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
 struct Held {
     value: Secret,
     /// At 80 % of its life; absent when that is beyond any clock.
@@ -103,6 +106,13 @@ impl Account {
     pub(super) fn needs_token(&self, key: &[String]) -> bool {
         let ends = |held: &Held| held.renew_at.is_some_and(|at| at <= Instant::now());
         self.tokens.get(key).is_none_or(ends)
+    }
+
+    /// A token that could not be renewed is good for some time yet, and its end would be told with a 401. `false`
+    /// where there is none.
+    pub(super) fn puts_off(&mut self, key: &[String]) -> bool {
+        let held = self.tokens.get_mut(key);
+        held.map(|held| held.renew_at = Instant::now().checked_add(AGAIN)).is_some()
     }
 
     /// By what it is let in, when it is.
@@ -180,5 +190,21 @@ impl Account {
             source_name: credential.map(|credential| credential.source.clone()).unwrap_or_default(),
             tried: first.into_iter().chain(second).map(str::to_owned).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::token::Holder;
+
+    #[test]
+    fn a_token_that_cannot_be_renewed_is_used_as_long_as_it_lasts() {
+        let (mut account, key) = (Account::default(), vec!["repository:web:pull".to_owned()]);
+        assert!(!account.puts_off(&key), "there is none yet");
+        let value = Secret::new("made up".to_owned());
+        account.keep(key.clone(), Token { value, life: Duration::ZERO, holder: Holder::Unsaid });
+        assert!(account.needs_token(&key));
+        assert!(account.puts_off(&key) && !account.needs_token(&key));
     }
 }

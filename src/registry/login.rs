@@ -106,7 +106,12 @@ impl Login {
         account.check(&courier.origin)?;
         let key = self.key(scope);
         if account.exchanges(&asks) && account.needs_token(&key) {
-            self.exchange(account, Errand { courier, asks: &asks, scope, cancel }).await?;
+            let exchanged = self.exchange(account, Errand { courier, asks: &asks, scope, cancel }).await;
+            if let Err(error) = exchanged
+                && (cancel.is_cancelled() || !account.puts_off(&key))
+            {
+                return Err(error);
+            }
         }
         Ok(account.pass(&asks, &key))
     }
