@@ -33,7 +33,7 @@
 //! | 4 | `cli` | terminal, flags, environment, exit codes; `cli/wire.rs` alone makes adapters and joins them with the steps |
 //! | 3 | [`run`], [`discover`], [`plan`], [`push`], [`report`], [`verify`], [`prune`] | the steps, and [`Job`] and [`World`], what they are told |
 //! | 2 | [`port`], [`event`], [`outcome`] | what the steps need from the world, and what they tell it |
-//! | 1 | [`oci`], [`content`], [`pack`] | values of the spec, ranges of files, bytes in and packed bytes out; no network |
+//! | 1 | [`oci`], [`content`], [`pack`], `child` | values of the spec, ranges of files, bytes in and packed bytes out, programs that are asked; no network |
 //! | adapters | [`source`], [`registry`], [`credential`], [`cluster`], [`cache`] | import `port`, `event` and floor 1; never a step, never each other |
 //!
 //! [`verify`] stands beside the push: it discovers and names images as a push does, and compares what the
@@ -49,6 +49,7 @@
 //! [`World`], watch [`event::Events`] if you like, and call [`run`].
 
 pub mod cache;
+mod child;
 pub mod cluster;
 pub mod content;
 pub mod credential;

@@ -1,5 +1,3 @@
-use std::io;
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -7,13 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use kube::config::{AuthInfo, ExecConfig};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
-use zeroize::Zeroizing;
+use tokio::process::Command;
 
 use super::ClusterError;
 use super::api::escaped;
 use super::kubeconfig::Context;
+use crate::child::{self, Said};
 
 /// How long a plugin may take; those of the clouds ask a server.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -53,8 +50,8 @@ async fn ask_within(exec: &ExecConfig, context: &Context, limit: Duration) -> Re
         reason,
     };
     tracing::info!(command = name, context = context.name, "running the credential plugin of the kubeconfig");
-    let ran = tokio::time::timeout(limit, run(command(exec))).await;
-    let (status, out, err) = match ran {
+    let ran = tokio::time::timeout(limit, child::ask(command(exec), "", ANSWER_LIMIT)).await;
+    let Said { status, out, err } = match ran {
         Ok(ran) => ran.map_err(|error| failed(error.to_string()))?,
         Err(_) => {
             return Err(ClusterError::PluginSilent {
@@ -82,58 +79,7 @@ fn command(exec: &ExecConfig) -> Command {
     let spec = json!({ "interactive": false, "cluster": exec.cluster });
     let question = json!({ "apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec });
     command.env("KUBERNETES_EXEC_INFO", question.to_string());
-    for ours in ["IDPBUILDER_REGISTRY_USERNAME", "IDPBUILDER_REGISTRY_PASSWORD", "IDPBUILDER_REGISTRY_TOKEN"]
-    {
-        command.env_remove(ours);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    #[cfg(unix)]
-    command.process_group(0);
     command
-}
-
-type Ran = (ExitStatus, Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>);
-
-async fn run(mut command: Command) -> io::Result<Ran> {
-    let mut child = command.spawn()?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let mut group = Group::of(&child);
-    let (status, out, err) = tokio::try_join!(child.wait(), read(out), read(err))?;
-    group.leave();
-    Ok((status, out, err))
-}
-
-/// What it prints beyond the limit breaks its pipe.
-async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    if let Some(pipe) = pipe {
-        pipe.take(ANSWER_LIMIT).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
-}
-
-/// Ends the plugin and what it started, unless it was left to itself.
-struct Group(Option<u32>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id())
-    }
-
-    fn leave(&mut self) {
-        self.0 = None;
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Group {
-    fn drop(&mut self) {
-        let leader = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-        if let Some(leader) = leader {
-            // It may be gone by itself.
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
-    }
 }
 
 /// kube takes a login as the kubeconfig has it, with certificate and key in base64.
@@ -151,11 +97,11 @@ fn login(status: Status) -> Option<AuthInfo> {
 
 #[cfg(test)]
 #[cfg(unix)]
-pub(super) mod tests {
+mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
+    use crate::child::tests::write_program;
 
     fn plugin(script: &str) -> (tempfile::TempDir, ExecConfig) {
         let folder = tempfile::tempdir().unwrap();
@@ -163,16 +109,6 @@ pub(super) mod tests {
         write_program(&path, script);
         let command = Some(path.display().to_string());
         (folder, ExecConfig { command, api_version: Some("v1".into()), ..ExecConfig::default() })
-    }
-
-    /// Written by a program of its own: a file that is open for writing in this process cannot be run, and a
-    /// fork of another test may hold it open.
-    pub(in crate::cluster) fn write_program(path: &Path, script: &str) {
-        let text = path.with_extension("text");
-        fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
-        let installed =
-            std::process::Command::new("install").args(["-m", "755"]).arg(text).arg(path).status();
-        assert!(installed.unwrap().success());
     }
 
     fn context() -> Context {

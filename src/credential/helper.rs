@@ -1,14 +1,12 @@
 use std::ffi::OsStr;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, ChildStdin, Command};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use tokio::process::Command;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::child::{self, Said};
 use crate::port::{Identity, KeychainError, Secret};
 
 /// How long a helper may take; some ask a server.
@@ -59,8 +57,12 @@ pub(super) async fn get(
     let program = path
         .and_then(|path| located(&helper, path))
         .ok_or_else(|| KeychainError::HelperMissing { helper: helper.clone() })?;
-    let ran = tokio::time::timeout(limit, run(&program, format!("{server}\n"))).await;
-    let Ran { status, out, err } = ran
+    let mut command = Command::new(program);
+    command.arg("get");
+    let question = format!("{server}\n");
+    let asked = child::ask(command, &question, OUTPUT_LIMIT as u64);
+    let Said { status, out, err } = tokio::time::timeout(limit, asked)
+        .await
         .map_err(|_| KeychainError::HelperSilent { helper: helper.clone(), seconds: limit.as_secs() })?
         .map_err(|error| failed(error.to_string()))?;
     if out.len() > OUTPUT_LIMIT {
@@ -107,71 +109,6 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
-struct Ran {
-    status: ExitStatus,
-    out: Zeroizing<Vec<u8>>,
-    err: Zeroizing<Vec<u8>>,
-}
-
-async fn run(program: &Path, input: String) -> io::Result<Ran> {
-    let mut command = Command::new(program);
-    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for ours in ["IDPBUILDER_REGISTRY_USERNAME", "IDPBUILDER_REGISTRY_PASSWORD", "IDPBUILDER_REGISTRY_TOKEN"]
-    {
-        command.env_remove(ours);
-    }
-    #[cfg(unix)]
-    command.process_group(0);
-    let mut child = command.kill_on_drop(true).spawn()?;
-    let mut group = Group::of(&child);
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (status, (), out, err) =
-        tokio::try_join!(child.wait(), write(stdin, input), read(stdout), read(stderr))?;
-    group.leave();
-    Ok(Ran { status, out, err })
-}
-
-/// A helper need not read what it is told.
-async fn write(pipe: Option<ChildStdin>, input: String) -> io::Result<()> {
-    if let Some(mut pipe) = pipe {
-        let _ = pipe.write_all(input.as_bytes()).await;
-    }
-    Ok(())
-}
-
-/// What is printed beyond the limit, and one byte that tells, breaks the pipe.
-async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    if let Some(pipe) = pipe {
-        pipe.take(OUTPUT_LIMIT as u64 + 1).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
-}
-
-/// The process group of a helper: ended with all that it started, unless it came to its end by itself.
-struct Group(Option<u32>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id())
-    }
-
-    fn leave(&mut self) {
-        self.0 = None;
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Group {
-    fn drop(&mut self) {
-        let leader = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-        if let Some(leader) = leader {
-            // It may be gone by itself.
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
-    }
-}
-
 fn message(bytes: &[u8]) -> String {
     let mut shown = String::new();
     for character in String::from_utf8_lossy(bytes).trim().chars().take(SHOWN_LIMIT) {
@@ -182,4 +119,4 @@ fn message(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 #[cfg(unix)]
-pub(super) mod tests;
+mod tests;

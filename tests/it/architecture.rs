@@ -6,7 +6,7 @@ use code::{Source, Token};
 
 const STEPS: &[&str] = &["discover", "plan", "push", "report", "verify", "prune", "job"];
 const PORTS: &[&str] = &["port", "event", "outcome"];
-const VALUES: &[&str] = &["oci", "content", "pack"];
+const VALUES: &[&str] = &["oci", "content", "pack", "child"];
 const ADAPTERS: &[&str] = &["source", "registry", "credential", "cluster", "cache"];
 
 /// What adapters are asked with: plain values, which all of the command line may make.

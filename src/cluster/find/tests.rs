@@ -291,7 +291,7 @@ async fn a_plugin_is_run_only_for_a_context_that_was_named() {
     let file = File::new("kind-localdev").with_plugin("kind-localdev", &api);
     let (login, ran) = (file.folder().join("login"), file.folder().join("ran"));
     let script = format!("touch {}\necho '{{\"status\":{{\"token\":\"of-the-plugin\"}}}}'", ran.display());
-    super::super::plugin::tests::write_program(&login, &script);
+    crate::child::tests::write_program(&login, &script);
     for name in [None, Some("localdev".to_owned())] {
         let unasked = find(&Query { name, ..query(&file) }).await;
         assert!(matches!(unasked, Err(ClusterError::PluginUnasked { .. })), "{unasked:?}");

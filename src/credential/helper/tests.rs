@@ -4,20 +4,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use tempfile::TempDir;
 
 use super::*;
+use crate::child::tests::write_program;
 
 fn folder(script: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_program(&folder.path().join("docker-credential-test"), script);
     folder
-}
-
-/// Written by a program of its own: a file that is open for writing in this process cannot be run, and a
-/// fork of another test may hold it open.
-pub(in crate::credential) fn write_program(path: &Path, script: &str) {
-    let text = path.with_extension("text");
-    fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
-    let installed = std::process::Command::new("install").args(["-m", "755"]).arg(text).arg(path).status();
-    assert!(installed.unwrap().success());
 }
 
 async fn asked(script: &str) -> Result<Option<Identity>, KeychainError> {

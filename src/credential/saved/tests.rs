@@ -17,7 +17,7 @@ fn folder(config: &Value) -> TempDir {
 #[cfg(unix)]
 fn add_helper(folder: &TempDir, name: &str, script: &str) {
     let path = folder.path().join(format!("docker-credential-{name}"));
-    super::helper::tests::write_program(&path, script);
+    crate::child::tests::write_program(&path, script);
 }
 
 async fn ask(folder: &TempDir, registry: &str) -> Result<Option<Credential>, KeychainError> {
