@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(super) use clap_complete::Shell;
 
@@ -164,7 +165,7 @@ pub(super) enum ArgsError {
 pub(super) fn parse(arguments: Vec<OsString>, called: &Called) -> Result<Command, ArgsError> {
     let escaped = arguments.iter().any(|word| word == "--");
     let command = help::shortened_for(&arguments, command(called), called.name());
-    let matches = command.try_get_matches_from(without_leading_push(arguments))?;
+    let matches = command.try_get_matches_from(without_leading_push(arguments)).map_err(without_login)?;
     let typed = Typed::from_arg_matches(&matches)?;
     let mut command = typed.command.unwrap_or_else(|| Command::Push(Box::new(typed.push)));
     if let Command::Push(push) = &mut command
@@ -209,6 +210,16 @@ pub(super) fn completion(shell: Shell, name: &str) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// A registry address with a login in it is refused, and not repeated.
+fn without_login(mut error: clap::Error) -> clap::Error {
+    let value = error.get(ContextKind::InvalidValue).map(ToString::to_string);
+    if let Some((_, behind)) = value.as_deref().and_then(|value| value.rsplit_once('@')) {
+        let shown = format!("****@{behind}");
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    error
 }
 
 /// Hosts pass the word on that they were called with, so that one of it says nothing.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 /// Where a run goes and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// Absent where no cluster was asked, or none answered.
+    /// The one whose own registry it is; absent for any other registry.
     pub(super) cluster: Option<ClusterFacts>,
     pub(super) registry: RegistryFacts,
     pub(super) auth: AuthFacts,

@@ -39,12 +39,20 @@ pub(super) struct Stop {
 /// How long a run may take to come to an end once it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How long it may take to say so: whoever holds up the terminal or does not read a pipe holds up no more.
+const LAST: Duration = Duration::from_secs(3);
+
 impl Stop {
     /// Listens for signals and for the end of `timeout`, on the runtime that this is called in.
     pub(super) fn listen(timeout: Option<Duration>, events: Events) -> Self {
         let stop = Self::default();
         // Lives beside the run, which must hear of a signal whatever it is doing.
-        tokio::spawn(stop.clone().stand_by(timeout, events));
+        let standing_by = stop.clone().stand_by(timeout, events);
+        tokio::spawn(async move {
+            let reason = standing_by.await;
+            // No more than this is lost: what is written for a moment has no name, or is renamed when it is whole.
+            std::process::exit(i32::from(reason.class().number()));
+        });
         stop
     }
 
@@ -52,7 +60,8 @@ impl Stop {
         self.reason.get().copied()
     }
 
-    async fn stand_by(self, timeout: Option<Duration>, events: Events) {
+    /// Comes back when nothing is to be waited for any more, not even what is said last.
+    async fn stand_by(self, timeout: Option<Duration>, events: Events) -> Reason {
         let mut signals = Signals::new();
         let reason = tokio::select! {
             reason = signals.next() => reason,
@@ -69,6 +78,11 @@ impl Stop {
             () = tokio::time::sleep(GRACE) => {}
         }
         self.at_once.cancel();
+        tokio::select! {
+            _ = signals.next() => {}
+            () = tokio::time::sleep(LAST) => {}
+        }
+        reason
     }
 }
 

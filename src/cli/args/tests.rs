@@ -155,6 +155,14 @@ fn help_starts_with_three_examples_under_the_name_that_was_typed() {
     }
 }
 
+#[test]
+fn a_login_in_an_address_is_not_repeated() {
+    for line in ["-r https://me:made-up@r.example/x a.tar", "list -r me:made-up@r.example"] {
+        let error = text(line, "idpbuilder-push");
+        assert!(error.contains("****@r.example") && !error.contains("made-up"), "{error}");
+    }
+}
+
 /// Lines of a terminal that is not a small one.
 const SCREEN: usize = 52;
 

@@ -20,6 +20,8 @@ pub(in crate::cli) struct GivenRegistry {
     pub(in crate::cli) origin: Origin,
     /// What images go below, in the place of an owner.
     pub(in crate::cli) path: Option<Repository>,
+    /// Whether the user said http or https; else the cluster knows better.
+    pub(in crate::cli) says_scheme: bool,
     /// `--registry`, or the variable's name.
     pub(in crate::cli) given_by: &'static str,
 }
@@ -64,14 +66,16 @@ pub(super) fn of(
     };
     let invalid = |source: ValueError| UsageError::EnvironmentValue { variable: given_by, source };
     let origin = address.origin(scheme).map_err(invalid)?.connected();
-    Ok((Place::Given(GivenRegistry { origin, path: address.path, given_by }), tls))
+    let says_scheme = address.scheme.is_some() || tls == Tls::Plain;
+    Ok((Place::Given(GivenRegistry { origin, path: address.path, says_scheme, given_by }), tls))
 }
 
 /// The registry for names alone, where nothing connects to it.
 pub(super) fn named(registry: Option<RegistryAddress>, environment: &Environment) -> Place {
     let given = chosen(registry, environment).and_then(|(address, given_by)| {
         let origin = address.origin(address.scheme.unwrap_or(Scheme::Https)).ok()?;
-        Some(GivenRegistry { origin, path: address.path, given_by })
+        let says_scheme = address.scheme.is_some();
+        Some(GivenRegistry { origin, path: address.path, says_scheme, given_by })
     });
     given.map_or(Place::Cluster, Place::Given)
 }

@@ -78,8 +78,9 @@ fn query(args: ClusterArgs, environment: &Environment, login: &Login) -> Query {
             environment: environment.kubeconfig.clone(),
             home: environment.home.clone(),
         },
+        // A flag goes before the environment also where the two say it in different words.
+        name: args.name.or_else(|| environment.cluster.clone().filter(|_| args.context.is_none())),
         context: args.context,
-        name: args.name.or_else(|| environment.cluster.clone()),
         secret: args.secret,
         login: match login {
             Login::Auto | Login::Cluster => ClusterLogin::Read,

@@ -112,6 +112,8 @@ fn the_cluster_of_a_flag_goes_before_that_of_the_environment() {
     let query = with("--name flag --kubeconfig /c x", &pairs, "").unwrap().reach.cluster;
     assert_eq!(query.name.as_deref(), Some("flag"));
     assert_eq!(query.kubeconfig.given.as_deref(), Some(Path::new("/c")));
+    let query = with("--context kind-dev2 x", &pairs, "").unwrap().reach.cluster;
+    assert_eq!((query.name, query.context.as_deref()), (None, Some("kind-dev2")));
 }
 
 #[test]

@@ -31,8 +31,12 @@ pub(in crate::cli) async fn pruner(
     settings: &PruneSettings,
     around: Around<'_>,
 ) -> Result<Pruner, Unconnected> {
-    let reached = reach(&settings.reach, settings.owner.as_deref(), around).await?;
+    let mut reached = reach(&settings.reach, settings.owner.as_deref(), around).await?;
     let facts = reached.facts_by_now();
+    // What its workloads run is not to be deleted because it did not answer for a moment.
+    if let Some(error) = reached.target.missed.take() {
+        return Err(Unconnected { fault: error.into(), facts: Some(facts) });
+    }
     match images(settings, &reached) {
         Ok(images) => {
             let Reached { client, target, .. } = reached;
@@ -80,6 +84,13 @@ impl Pruner {
             let told = "no cluster was asked: what a workload runs by its digest is not known to be in use";
             return Some(told.to_owned());
         };
+        if self.target.cluster().is_none() {
+            return Some(format!(
+                "the cluster that was asked ({:?}) has another registry: what runs elsewhere by its digest is not known \
+                 to be in use",
+                cluster.context
+            ));
+        }
         let (kinds, context) = (plan.unseen.join(", "), &cluster.context);
         (!plan.unseen.is_empty()).then(|| {
             format!(

@@ -110,8 +110,7 @@ async fn dialect(
 pub(super) fn facts(target: &Target, tls: TlsFacts, login: &login::Found) -> Facts {
     Facts {
         cluster: target
-            .asked
-            .as_ref()
+            .cluster()
             .map(|cluster| ClusterFacts { name: cluster.name.clone(), context: cluster.context.clone() }),
         registry: RegistryFacts {
             host: target.origin.in_references(),

@@ -25,6 +25,8 @@ pub(crate) struct Program {
 enum Reader {
     Test,
     Nobody,
+    /// Of standard error, too: what is written stays in the pipe until it is full.
+    Held,
 }
 
 /// A run that is still going on.
@@ -32,6 +34,7 @@ pub(crate) struct Running {
     child: Child,
     home: TempDir,
     limit: Duration,
+    _held: Option<std::io::PipeReader>,
 }
 
 /// What the user saw.
@@ -139,6 +142,12 @@ impl Program {
     }
 
     /// A minute, unless it is said otherwise.
+    /// Standard error is a pipe that nobody reads and nobody closes.
+    pub(crate) fn nobody_reads_stderr(mut self) -> Self {
+        self.reader = Reader::Held;
+        self
+    }
+
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -160,12 +169,20 @@ impl Program {
         let input = File::open(self.home.path().join("stdin")).unwrap();
         let stdout = file("stdout");
         let stdout = match self.reader {
-            Reader::Test => Stdio::from(stdout),
+            Reader::Test | Reader::Held => Stdio::from(stdout),
             Reader::Nobody => Stdio::from(std::io::pipe().unwrap().1),
         };
-        self.command.stdin(Stdio::from(input)).stdout(stdout).stderr(file("stderr"));
+        let stderr = file("stderr");
+        let (held, stderr) = match self.reader {
+            Reader::Held => {
+                let (reader, writer) = std::io::pipe().unwrap();
+                (Some(reader), Stdio::from(writer))
+            }
+            Reader::Test | Reader::Nobody => (None, Stdio::from(stderr)),
+        };
+        self.command.stdin(Stdio::from(input)).stdout(stdout).stderr(stderr);
         let child = self.command.spawn().unwrap();
-        Running { child, home: self.home, limit: self.limit }
+        Running { child, home: self.home, limit: self.limit, _held: held }
     }
 }
 

@@ -46,6 +46,21 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 #[test]
+fn a_run_whose_words_nobody_reads_can_be_stopped() {
+    let (registry, folder) = (Registry::gitea().start(), folder());
+    // More is told of so many images than a pipe holds.
+    let images: Vec<Image> = (0..800).map(|tag| Image::new(&format!("web:{tag}")).layer(1, 100)).collect();
+    let path = folder.path().join("web.tar");
+    image::docker_archive(&path, &images);
+    let program = Program::push_to(&registry).args(["--progress", "json", "--dry-run"]).arg(path);
+    let running = program.nobody_reads_stderr().start();
+    registry.until(|registry| !registry.requests().is_empty());
+    std::thread::sleep(Duration::from_secs(1));
+    running.signal("TERM");
+    running.wait().exits(143);
+}
+
+#[test]
 fn a_verification_in_the_middle_is_stopped() {
     let (registry, folder) = (Registry::gitea().start(), folder());
     let web = archive(folder.path(), "web:1.0", 1);

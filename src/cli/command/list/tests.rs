@@ -56,6 +56,7 @@ async fn references(names: &'static [&'static str], settings: &ListSettings) -> 
 
 fn given(path: Option<&str>) -> Place {
     Place::Given(GivenRegistry {
+        says_scheme: false,
         origin: Origin::new(Scheme::Https, "r.example", 443),
         path: path.map(|path| path.parse().unwrap()),
         given_by: "--registry",

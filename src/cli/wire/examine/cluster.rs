@@ -26,7 +26,7 @@ pub(super) async fn examine(reach: &Reach, scene: Scene<'_>, chart: &mut Chart<'
                 chart.add(check);
             }
             let settled = settle(reach, Ok(cluster)).map_err(|_| Need::Localbuild)?;
-            Ok(Found { target: settled.0, missing: None })
+            Ok(Found { target: settled, missing: None })
         }
         Err(halt) => halted(reach, scene, (&sights, halt), chart).await,
     }
@@ -95,12 +95,12 @@ async fn halted(
     let is_no_wonder =
         matches!(halt.error, ClusterError::NoKubeconfig { .. } | ClusterError::NoCluster { .. });
     match settle(reach, Err(halt.error)) {
-        Ok((target, _)) if is_no_wonder => {
+        Ok(target) if is_no_wonder => {
             chart.add(Check::skipped(at, without));
             chart.wait(after, at);
             Ok(Found { target, missing: None })
         }
-        Ok((target, _)) => {
+        Ok(target) => {
             chart.add(Check::seen(at, "not to be had", vec![without]));
             chart.wait(after, at);
             Ok(Found { target, missing: None })
@@ -119,7 +119,7 @@ async fn further(reach: &Reach, missing: Need) -> Result<Found, Need> {
         return Err(missing);
     }
     let query = Query { login: cluster::Login::Skip, ..reach.cluster.clone() };
-    let (target, _) = settle(reach, cluster::find(&query).await).map_err(|_| missing)?;
+    let target = settle(reach, cluster::find(&query).await).map_err(|_| missing)?;
     Ok(Found { target, missing: Some(missing) })
 }
 
