@@ -45,7 +45,7 @@ pub(in crate::cli) fn watch(args: WatchArgs, start: &Start) -> ExitCode {
     let around =
         &mut Surroundings { environment: &start.environment, probe: &Disk, stdin: &mut io::stdin().lock() };
     let prepared = Settings::of(args, around).and_then(|settings| Ok((watched(&settings, &Disk)?, settings)));
-    let (spec, settings) = match prepared {
+    let (spec, mut settings) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return push::refused(&Fault::Usage(error), &view, &start.scene(&words)),
     };
@@ -55,7 +55,7 @@ pub(in crate::cli) fn watch(args: WatchArgs, start: &Start) -> ExitCode {
     let (stage, events) = Stage::new(Screen::new(paper, ink, view.detail));
     let told = Told {
         environment: &start.environment,
-        settings: &settings,
+        settings: &mut settings,
         scene: Scene { typed: &typed, ..start.scene(&words) },
     };
     match on_runtime(run(told, Wanted { spec, on_push, output: view.output }, stage, events)) {
@@ -77,7 +77,7 @@ fn view(mut args: ViewArgs, start: &Start) -> View {
 /// What a watch is told by the command line.
 struct Told<'a> {
     environment: &'a Environment,
-    settings: &'a Settings,
+    settings: &'a mut Settings,
     scene: Scene<'a>,
 }
 
@@ -175,6 +175,7 @@ impl<'a> Watch<'a> {
             }
         };
         stage.screen.connected(&connected.facts);
+        self.told.settings.reach.stays_with(connected.facts.cluster.as_ref());
         let line = format!("watching  {}; Ctrl-C ends it", screen::escaped(&self.wanted.spec.to_string()));
         stage.screen.line(Detail::Summary, &line);
         let source = connected.watched(self.wanted.spec.clone(), &self.events);
@@ -183,7 +184,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn connect(&self, stage: Stage) -> (Result<Connected, Unmade>, Stage) {
-        let Told { environment, settings, .. } = self.told;
+        let Told { environment, settings, .. } = &self.told;
         let around = wire::Around { environment, events: &self.events, cancel: &self.stop.asked };
         let (connected, stage) = stage.during(push::connect(settings, around)).await;
         let connected = match connected {

@@ -6,6 +6,7 @@ use super::place::{self, Place, Tls};
 use super::{Cache, Notice, Surroundings};
 use crate::cli::args::{ClusterArgs, ReachArgs, RequestArgs};
 use crate::cli::environment::Environment;
+use crate::cli::facts::ClusterFacts;
 use crate::cli::usage::UsageError;
 use crate::cli::value::{Resolve, TrustedRealm};
 use crate::cluster::{Kubeconfig, Login as ClusterLogin, Query};
@@ -62,6 +63,15 @@ impl Reach {
             login,
             requests,
         })
+    }
+}
+
+impl Reach {
+    /// From now on this cluster is meant and no other, also while it does not answer.
+    pub(in crate::cli) fn stays_with(&mut self, cluster: Option<&ClusterFacts>) {
+        if let Some(cluster) = cluster {
+            self.cluster.context = Some(cluster.context.clone());
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::cli::args::{Command, parse};
 use crate::cli::called::Called;
+use crate::cli::facts::ClusterFacts;
 use crate::cli::settings::login::Given;
 use crate::cli::word::Seen;
 use crate::cluster::Login as ClusterLogin;
@@ -114,6 +115,16 @@ fn the_cluster_of_a_flag_goes_before_that_of_the_environment() {
     assert_eq!(query.kubeconfig.given.as_deref(), Some(Path::new("/c")));
     let query = with("--context kind-dev2 x", &pairs, "").unwrap().reach.cluster;
     assert_eq!((query.name, query.context.as_deref()), (None, Some("kind-dev2")));
+}
+
+#[test]
+fn a_watch_stays_with_the_cluster_that_it_found() {
+    let mut reach = with("x", &[], "").unwrap().reach;
+    let found = ClusterFacts { name: "dev".to_owned(), context: "kind-dev".to_owned() };
+    reach.stays_with(None);
+    assert_eq!(reach.cluster.context, None);
+    reach.stays_with(Some(&found));
+    assert_eq!(reach.cluster.context.as_deref(), Some("kind-dev"));
 }
 
 #[test]
