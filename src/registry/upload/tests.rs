@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::contextualize_config;
 
 use super::*;
 use crate::port::{Refusal, Stored};
@@ -515,7 +516,8 @@ fn a_way_that_is_cut_again_and_again_ends() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    // `PROPTEST_CASES` goes before the number here, so that `make soak` can ask for a million.
+    #![proptest_config(contextualize_config(ProptestConfig::with_cases(4_000)))]
 
     #[test]
     fn success_means_that_the_blob_is_there_and_it_always_ends(
