@@ -1,4 +1,4 @@
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -15,6 +15,8 @@ use crate::port::{Claim, Origin, PackIndex, Remembered, SessionJournal};
 const LARGEST_ENTRY: u64 = 1024;
 /// Entries that are kept; beyond, the oldest go until a quarter of the room is free again.
 const MOST: usize = 8192;
+/// What names of files that are not entries yet begin with.
+const HALF_WRITTEN: &str = ".new-";
 
 /// A folder of entries. Whatever fails in it is only not remembered.
 #[derive(Debug)]
@@ -43,8 +45,15 @@ impl CacheFolder {
     fn write(&self, folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
         make_private(&self.folder)?;
         make_private(folder)?;
-        self.pruned.call_once(|| prune(folder, self.most));
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        self.pruned.call_once(|| {
+            for folder in [self.packs(), self.configs()] {
+                sweep(&folder);
+                prune(&folder, self.most);
+            }
+        });
+        let mut file = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(folder)?;
+        // Tells it from what a killed run left. Without locks nothing is swept.
+        file.as_file().try_lock().ok();
         file.write_all(content)?;
         file.persist(folder.join(name)).map_err(|error| error.error)?;
         Ok(())
@@ -61,6 +70,19 @@ impl CacheFolder {
 fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
     let meta = fs::symlink_metadata(path).ok()?;
     (meta.is_file() && is_ours(&meta) && meta.len() <= limit).then(|| fs::read(path).ok()).flatten()
+}
+
+/// Removes what runs left that were killed while they wrote. A writer that has made its file and not locked it
+/// yet may lose it, and then does not remember.
+fn sweep(folder: &Path) {
+    let Ok(entries) = folder.read_dir() else { return };
+    for entry in entries.filter_map(Result::ok) {
+        if entry.file_name().as_encoded_bytes().starts_with(HALF_WRITTEN.as_bytes())
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            fs::remove_file(entry.path()).ok();
+        }
+    }
 }
 
 fn prune(folder: &Path, most: usize) {
@@ -167,6 +189,23 @@ mod tests {
         assert_eq!(other.packed(&diff_id, Form::Packed(Encoder::GZIP)), Some(remembered("packed")));
         assert_eq!(other.packed(&sha256(b"other"), Form::Packed(Encoder::GZIP)), None);
         assert_eq!(other.packed(&diff_id, Form::AsIs(Encoding::Gzip)), None);
+    }
+
+    #[test]
+    fn what_killed_runs_left_half_written_goes_and_what_is_being_written_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = CacheFolder::new(dir.path().to_owned());
+        for folder in [cache.packs(), cache.configs()] {
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join(".new-left"), "half").unwrap();
+        }
+        let written = File::create(cache.packs().join(".new-written")).unwrap();
+        written.lock().unwrap();
+        cache.keep_packed(&sha256(b"layer"), Form::Packed(Encoder::GZIP), &remembered("packed"));
+        assert!(!cache.packs().join(".new-left").exists());
+        assert!(!cache.configs().join(".new-left").exists());
+        assert!(cache.packs().join(".new-written").exists());
+        assert!(cache.packed(&sha256(b"layer"), Form::Packed(Encoder::GZIP)).is_some());
     }
 
     #[test]
