@@ -31,4 +31,7 @@ mod referrers;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod soak;
+#[cfg(test)]
 mod watch;

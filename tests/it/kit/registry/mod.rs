@@ -251,6 +251,20 @@ impl Registry {
         self.shared.with(|state| state.store.repositories.keys().cloned().collect())
     }
 
+    /// Bytes of different blobs.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.shared.with(|state| state.store.stored_bytes())
+    }
+
+    /// Sessions that nobody can go on with, and how many bytes each holds.
+    pub(crate) fn spoilt_sessions(&self) -> Vec<(String, u64)> {
+        self.shared.with(|state| {
+            let sessions = state.store.sessions.iter();
+            let spoilt = sessions.filter(|(_, session)| session.condition == store::Condition::Poisoned);
+            spoilt.map(|(id, session)| (id.clone(), session.len())).collect()
+        })
+    }
+
     /// Upload sessions that nobody finished or deleted, as paths; without those that no client can get at.
     pub(crate) fn open_sessions(&self) -> Vec<String> {
         self.shared.with(|state| {
@@ -293,6 +307,11 @@ impl Registry {
     /// Connections that were ever accepted.
     pub(crate) fn connections(&self) -> u64 {
         self.shared.with(|state| state.connections)
+    }
+
+    /// Connections that have not come to their end.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.shared.with(|state| state.live.len())
     }
 
     /// Bytes of blobs that arrived, whatever became of them.
