@@ -3,7 +3,7 @@ CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo check lint audit setup test coverage cluster bench
+.PHONY: help build install demo check lint audit setup test coverage soak cluster bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,11 @@ setup: ## installs and builds the servers that `make test` starts
 
 test: setup ## everything, against real servers too
 	$(CARGO) test --locked
+
+soak: setup ## the long tests, with figures: a million traces, hundreds of kills and signals, a thousand pushes
+	PROPTEST_CASES=1000000 $(CARGO) test --locked --lib registry::upload
+	IDPBUILDER_PUSH_SOAK=1 $(CARGO) test --locked --test it soak:: -- --nocapture --test-threads=1
+	IDPBUILDER_PUSH_SOAK=1 $(CARGO) test --locked --test e2e -- killed_at_any_moment
 
 coverage: setup ## lines that tests run, without and with real servers
 	tests/coverage --all

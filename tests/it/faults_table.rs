@@ -1,4 +1,4 @@
-//! Holds `docs/faults.md` to the tests that it names.
+//! Holds `docs/faults.md` and `SECURITY.md` to the tests that they name.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -55,14 +55,32 @@ fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn every_test_that_the_table_names_is_there() {
+fn known_tests() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for folder in ["src", "tests"] {
         tests_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut known);
     }
+    known
+}
+
+#[test]
+fn every_test_that_the_table_names_is_there() {
+    let known = known_tests();
     let named = sections().into_iter().flat_map(|(_, rows)| rows).flat_map(|row| row.tests);
     let unknown: Vec<String> = named.filter(|name| !known.contains(name)).collect();
+    assert_eq!(unknown, [""; 0]);
+}
+
+#[test]
+fn every_promise_has_tests_that_are_there() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md");
+    let (text, known) = (fs::read_to_string(path).unwrap(), known_tests());
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise"));
+    let rows: Vec<&str> =
+        rows.map(|row| row.trim_matches(['|', ' ']).rsplit_once(" | ").unwrap().1).collect();
+    assert!(!rows.is_empty());
+    let named = rows.iter().flat_map(|tests| tests.split(", ")).map(|name| name.trim_matches('`'));
+    let unknown: Vec<&str> = named.filter(|name| !known.contains(*name)).collect();
     assert_eq!(unknown, [""; 0]);
 }
 

@@ -22,6 +22,7 @@ use crate::kit::registry::{Fault, Login, Match, PASSWORD, Registry, Scope, Setti
 
 mod faults;
 mod resume;
+mod tls;
 
 struct Logins(Option<Credential>);
 

@@ -11,6 +11,7 @@ mod referrers;
 mod registries;
 mod routes;
 mod servers;
+mod soak;
 mod verify;
 mod watch;
 
@@ -33,6 +34,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         doctor::CASES,
         helper::CASES,
         completion::CASES,
+        soak::CASES,
     ]
     .into_iter()
     .flatten()

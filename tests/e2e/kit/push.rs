@@ -129,6 +129,12 @@ impl Running {
         self.wait()
     }
 
+    /// Ends it by a signal that it cannot hear, unless it has ended by itself.
+    pub(crate) fn kill(mut self) -> Result<Ran> {
+        self.child.kill()?;
+        self.wait()
+    }
+
     pub(crate) fn wait(mut self) -> Result<Ran> {
         let status = ended(&mut self.child, self.timeout)?;
         let took = self.began.elapsed();

@@ -17,7 +17,9 @@ use idpbuilder_push::port::{Credential, Identity, Origin, Scheme, Secret};
 use idpbuilder_push::registry::{Dialect, Options, Policy, Proxies, Realms, Rebind, RegistryClient, Trust};
 use idpbuilder_push::report::Verdict;
 use idpbuilder_push::source::{self, ArchiveKind, EngineImages, EngineSockets, Places, SearchRules, Spec};
-use idpbuilder_push::{Compression, Existing, Job, Limits, OnFailure, Reuse, Selection, StopAfter, World, run};
+use idpbuilder_push::{
+    Compression, Existing, Job, Limits, OnFailure, Reuse, Selection, StopAfter, World, run,
+};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
