@@ -114,4 +114,26 @@ mod tests {
         };
         assert!(!format!("{credential:?}").contains("made-up"));
     }
+
+    /// Reads where it stood, which the allocator keeps for what comes next.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_secret_that_was_dropped_is_not_in_memory_any_more() {
+        use std::os::unix::fs::FileExt as _;
+        let memory = std::fs::File::open("/proc/self/mem").unwrap();
+        let mut there = [0; 4096];
+        let read = |there: &mut [u8], at: usize| memory.read_exact_at(there, u64::try_from(at).unwrap());
+        let secret = Secret::new("C4N4RY8 ".repeat(there.len() / 8));
+        let copy = secret.clone();
+        let at = [&secret, &copy].map(|secret| secret.expose().as_ptr().addr());
+        read(&mut there, at[0]).unwrap();
+        assert!(there.ends_with(b"C4N4RY8 "));
+        drop((secret, copy));
+        for at in at {
+            // Where the page is gone, so is the secret.
+            if read(&mut there, at).is_ok() {
+                assert!(!there.windows(8).any(|eight| eight == b"C4N4RY8 "));
+            }
+        }
+    }
 }

@@ -84,7 +84,9 @@ impl Resolver {
             Kind::Loopback => Ok(on_loopback()),
             Kind::PublicLoopback if is_plain || self.rebind == Rebind::Loopback => Ok(on_loopback()),
             Kind::Address(address) => Ok(vec![SocketAddr::new(address, port)]),
-            Kind::Name => asked_twice(host, port).await,
+            Kind::Name => twice(|| asked(host, port, WAIT))
+                .await
+                .map_err(|source| NetworkFault::Resolve { host: host.to_owned(), source }),
             Kind::PublicLoopback => match (asked(host, port, LOOPBACK_NAME_WAIT).await, self.rebind) {
                 (Ok(addresses), _) => Ok(addresses),
                 (Err(source), Rebind::Strict | Rebind::Loopback) => {
@@ -103,12 +105,12 @@ impl Resolver {
 }
 
 /// A resolver that has just failed is asked once more.
-async fn asked_twice(host: &str, port: u16) -> Result<Vec<SocketAddr>, NetworkFault> {
-    if let Ok(addresses) = asked(host, port, WAIT).await {
-        return Ok(addresses);
+async fn twice<T, F: Future<Output = io::Result<T>>>(mut ask: impl FnMut() -> F) -> io::Result<T> {
+    if let Ok(answer) = ask().await {
+        return Ok(answer);
     }
     sleep(Duration::from_millis(500)).await;
-    asked(host, port, WAIT).await.map_err(|source| NetworkFault::Resolve { host: host.to_owned(), source })
+    ask().await
 }
 
 async fn asked(host: &str, port: u16, wait: Duration) -> io::Result<Vec<SocketAddr>> {
@@ -200,6 +202,20 @@ mod tests {
         let origin = Origin::new(Scheme::Https, "gitea.localhost", 8443);
         let addresses = resolver(Vec::new()).addresses(&origin).await.unwrap();
         assert_eq!(addresses, ["127.0.0.1:8443".parse().unwrap(), "[::1]:8443".parse().unwrap()]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resolver_that_fails_is_asked_once_more() {
+        for (failures, answer) in [(0, Some(1)), (1, Some(2)), (2, None)] {
+            let mut asked = 0;
+            let answered = twice(|| {
+                asked += 1;
+                let fails = asked <= failures;
+                std::future::ready(if fails { Err(io::Error::other("SERVFAIL")) } else { Ok(asked) })
+            });
+            assert_eq!(answered.await.ok(), answer);
+            assert!(asked <= 2);
+        }
     }
 
     #[tokio::test]

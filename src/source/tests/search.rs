@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
@@ -201,4 +202,28 @@ mod unix {
         let given = crate::source::Spec::Archive { path, kind: crate::source::ArchiveKind::Any, name: None };
         assert!(find(given).unwrap_err().to_string().contains("it has 0 bytes"));
     }
+}
+
+/// The moment between two looks is chosen by chance, many times.
+#[test]
+fn a_file_that_comes_and_goes_while_a_folder_is_searched_hinders_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stays, goes) = (dir.path().join("a.tar"), dir.path().join("b.tar"));
+    image(&stays, "a:1");
+    let whole = fs::read(&stays).unwrap();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                fs::write(&goes, &whole).unwrap();
+                fs::remove_file(&goes).unwrap();
+            }
+        });
+        for _ in 0..300 {
+            let found = search(dir.path(), SearchRules::default());
+            let (images, _) = paths(dir.path(), &found.unwrap());
+            assert_eq!(images.first().map(String::as_str), Some("docker-archive:a.tar:a:1"));
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
 }

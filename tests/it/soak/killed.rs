@@ -57,6 +57,7 @@ fn pushed(load: &Load, registry: &Registry, time: Duration, random: &mut Random)
         machine.assert_sound(Writers::CutShort);
     }
     machine.assert_sound(Writers::Gone);
+    machine.assert_remembers();
     assert_arrived(load, registry);
     Push { content: registry.stored_bytes(), received: registry.bytes_received(), ..push }
 }

@@ -85,6 +85,11 @@ impl Machine {
             .arg(load.archive())
     }
 
+    /// What a push that came to its end leaves for the next.
+    pub(super) fn assert_remembers(&self) {
+        assert!(!is_empty(&self.cache.path().join("idpbuilder-push/packs")));
+    }
+
     pub(super) fn assert_sound(&self, writers: Writers) {
         remembered::assert_sound(&self.cache.path().join("idpbuilder-push"), writers);
         // Of a killed run too: what it unpacks to has no name.

@@ -51,3 +51,20 @@ fn is_session(name: &str, text: &[u8]) -> bool {
 fn hash(text: &str) -> String {
     sha256(text.as_bytes()).replace("sha256:", "")
 }
+
+#[test]
+fn a_damaged_entry_and_a_file_of_no_kind_are_seen() {
+    let pack = "sha256-00.gzip";
+    let whole = format!("sha256:1 7 {}\n", hash(&format!("{pack} sha256:1 7")));
+    assert!(is_pack(pack, whole.as_bytes()));
+    assert!(!is_pack(pack, &whole.as_bytes()[..whole.len() - 1]));
+    assert!(!is_pack("sha256-01.gzip", whole.as_bytes()));
+    let session = format!("/v2/x {}\n", hash("name /v2/x"));
+    assert!(is_session("name", session.as_bytes()) && is_session("name", b""));
+    assert!(!is_session("name", &session.as_bytes()[..9]));
+    let cache = crate::kit::folder();
+    fs::create_dir(cache.path().join("packs")).unwrap();
+    fs::write(cache.path().join("packs/.new-1"), "half").unwrap();
+    assert_sound(cache.path(), Writers::CutShort);
+    assert!(std::panic::catch_unwind(|| assert_sound(cache.path(), Writers::Gone)).is_err());
+}

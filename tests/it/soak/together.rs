@@ -16,6 +16,7 @@ fn push_together(settings: Settings, processes: usize) {
     }
     assert_arrived(&load, &registry);
     machine.assert_sound(Writers::Gone);
+    machine.assert_remembers();
     assert_eq!(registry.open_sessions(), [""; 0]);
     let mut violations = registry.violations();
     violations.retain(|violation| !AT_ONCE.iter().any(|part| violation.contains(part)));
