@@ -163,6 +163,10 @@ impl RegistryClient {
         let call = journey.call(action, &path);
         let sent = match action {
             Action::Close { .. } => return Ok(self.close(&call, journey).await),
+            _ if upload.cancel.is_cancelled() => return Ok(Event::Cancelled),
+            Action::Open { carried: Carried::Nothing } => {
+                faults(self.opening(&call, scope, upload.cancel).await)
+            }
             _ => faults(self.attempt(&call, scope, upload.cancel).await),
         };
         let sent = match sent {

@@ -21,6 +21,7 @@ mod location;
 mod login;
 mod manifests;
 mod noted;
+mod opening;
 mod pace;
 mod packages;
 mod probe;

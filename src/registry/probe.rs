@@ -129,7 +129,7 @@ impl RegistryClient {
     /// When there is no right to write there, or the registry does not know the owner.
     pub async fn try_write(&self, repository: &Repository) -> Result<Cancelled, RegistryError> {
         let (path, scope) = (uploads_path(repository), Scope::of(repository));
-        let sent = faults(self.attempt(&call(Method::POST, &path), &scope, &self.cancel).await)?;
+        let sent = faults(self.opening(&call(Method::POST, &path), &scope, &self.cancel).await)?;
         let answer = self.settled(sent, repository.as_str())?;
         match answer.status.as_u16() {
             202 => {}

@@ -500,6 +500,41 @@ async fn a_stalled_transfer_is_noticed_and_goes_on() {
     assert!(client.reasons().iter().any(|reason| reason.contains("no byte moved")), "stalled");
 }
 
+/// Cancels as soon as somebody is asked for a session.
+async fn cancel_at_post(registry: &Registry, client: &Client) {
+    while registry.count("POST") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.cancel.cancel();
+}
+
+#[tokio::test]
+async fn cancelling_closes_a_session_whose_name_is_not_known_yet() {
+    for settings in both() {
+        let registry = settings.start();
+        registry.script(Match::method("POST"), Fault::Late(Duration::from_millis(100)));
+        let client = Setting::administrator(&registry).client();
+        let bytes = content(20 << 20);
+        let upload = client.send("giteaadmin/web", &bytes);
+        let (ended, ()) = tokio::join!(upload, cancel_at_post(&registry, &client));
+        assert!(matches!(ended, Err(RegistryError::Cancelled)), "{ended:?}");
+        assert_eq!(registry.count("PATCH"), 0, "{:#?}", registry.lines());
+        registry.assert_orderly();
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_opened_is_not_waited_for_when_it_is_cancelled() {
+    let registry = Registry::distribution().start();
+    registry.script(Match::method("POST"), Fault::Stall);
+    let client = Setting::anonymous(&registry).client();
+    let bytes = content(20 << 20);
+    let upload = client.send("web", &bytes);
+    let (ended, ()) = tokio::join!(upload, cancel_at_post(&registry, &client));
+    assert!(matches!(ended, Err(RegistryError::Cancelled)), "{ended:?}");
+    assert_eq!(registry.lines().len(), 1, "{:#?}", registry.lines());
+}
+
 #[tokio::test]
 async fn cancelling_closes_the_session() {
     let registry = Registry::distribution().start();

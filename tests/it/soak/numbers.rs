@@ -26,7 +26,7 @@ pub(crate) struct Numbers {
 }
 
 const FEW: Numbers = Numbers { kills: 5, signals: 5, processes: 3, pushes: 30, warm: 10, weight: 1 };
-const MANY: Numbers = Numbers { kills: 200, signals: 50, processes: 8, pushes: 1000, warm: 100, weight: 3 };
+const MANY: Numbers = Numbers { kills: 200, signals: 50, processes: 8, pushes: 1000, warm: 100, weight: 2 };
 
 impl Numbers {
     pub(crate) fn of_this_run() -> Self {
