@@ -14,7 +14,12 @@ pub(super) enum Writers {
 
 /// Everything in the folder is whole, and nothing is in it that does not belong there.
 pub(super) fn assert_sound(cache: &Path, writers: Writers) {
-    let Ok(kinds) = fs::read_dir(cache) else { return };
+    assert_eq!(damaged(cache, writers), [""; 0]);
+}
+
+fn damaged(cache: &Path, writers: Writers) -> Vec<String> {
+    let mut damaged = Vec::new();
+    let Ok(kinds) = fs::read_dir(cache) else { return damaged };
     for kind in kinds.map(Result::unwrap) {
         let kind_name = kind.file_name().into_string().unwrap();
         for entry in fs::read_dir(kind.path()).unwrap().map(Result::unwrap) {
@@ -29,9 +34,12 @@ pub(super) fn assert_sound(cache: &Path, writers: Writers) {
                 "sessions" => is_session(&name, &text),
                 _ => false,
             };
-            assert!(whole, "{kind_name}/{name}: {}", String::from_utf8_lossy(&text));
+            if !whole {
+                damaged.push(format!("{kind_name}/{name}: {}", String::from_utf8_lossy(&text)));
+            }
         }
     }
+    damaged
 }
 
 fn is_pack(name: &str, text: &[u8]) -> bool {
@@ -66,5 +74,5 @@ fn a_damaged_entry_and_a_file_of_no_kind_are_seen() {
     fs::create_dir(cache.path().join("packs")).unwrap();
     fs::write(cache.path().join("packs/.new-1"), "half").unwrap();
     assert_sound(cache.path(), Writers::CutShort);
-    assert!(std::panic::catch_unwind(|| assert_sound(cache.path(), Writers::Gone)).is_err());
+    assert_eq!(damaged(cache.path(), Writers::Gone), ["packs/.new-1: half"]);
 }
