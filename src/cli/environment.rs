@@ -1,8 +1,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::ValueEnum as _;
+
+use super::args::LevelArg;
 use super::usage::UsageError;
-use super::value::RegistryAddress;
+use super::value::{RegistryAddress, ValueError};
 use crate::port::Secret;
 
 /// What the environment says. Empty variables count as unset: that is what a missing secret of a build
@@ -36,6 +39,8 @@ pub(super) struct Environment {
     pub(super) path: Option<OsString>,
     /// For http, for https, for both, and what is reached without: empty where none is set.
     pub(super) proxies: [String; 4],
+    /// What a host command line was told by its own `--log-level`.
+    pub(super) log_level: Option<LevelArg>,
     pub(super) no_color: Option<OsString>,
     pub(super) clicolor_force: Option<OsString>,
     pub(super) term: Option<OsString>,
@@ -46,13 +51,14 @@ pub(super) const USERNAME: &str = "IDPBUILDER_REGISTRY_USERNAME";
 pub(super) const PASSWORD: &str = "IDPBUILDER_REGISTRY_PASSWORD";
 pub(super) const TOKEN: &str = "IDPBUILDER_REGISTRY_TOKEN";
 const NAME: &str = "IDPBUILDER_NAME";
+const LOG_LEVEL: &str = "IDPBUILDER_LOG_LEVEL";
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 impl Environment {
     /// Takes what is used of the variables that `variable` answers for.
     ///
     /// # Errors
-    /// When the registry's address is none, or a value is not UTF-8.
+    /// When the registry's address or the level is none, or a value is not UTF-8.
     pub(super) fn of(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
         let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
         let text = |name: &'static str| {
@@ -60,9 +66,11 @@ impl Environment {
             value.map_err(|_| UsageError::NotText { variable: name })
         };
         let registry = text(REGISTRY_URL)?.map(|url| super::value::registry(&url)).transpose();
+        let level = text(LOG_LEVEL)?.map(|level| LevelArg::from_str(&level, true)).transpose();
+        let level = level.map_err(|_| ValueError::Form { form: "debug, info, warn or error" });
         Ok(Self {
-            registry: registry
-                .map_err(|source| UsageError::EnvironmentValue { variable: REGISTRY_URL, source })?,
+            registry: registry.map_err(no_value(REGISTRY_URL, "registry address"))?,
+            log_level: level.map_err(no_value(LOG_LEVEL, "log level"))?,
             username: text(USERNAME)?,
             password: text(PASSWORD)?.map(Secret::new),
             token: text(TOKEN)?.map(Secret::new),
@@ -102,6 +110,10 @@ impl Environment {
     }
 }
 
+fn no_value(variable: &'static str, what: &'static str) -> impl FnOnce(ValueError) -> UsageError {
+    move |source| UsageError::EnvironmentValue { variable, what, source }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +150,12 @@ mod tests {
     fn a_registry_that_is_none_names_the_variable() {
         let error = of(&[(REGISTRY_URL, "ftp://x")]).unwrap_err();
         assert!(matches!(error, UsageError::EnvironmentValue { variable: REGISTRY_URL, .. }));
+    }
+
+    #[test]
+    fn a_level_that_is_none_names_the_variable() {
+        assert_eq!(of(&[(LOG_LEVEL, "Debug")]).unwrap().log_level, Some(LevelArg::Debug));
+        let error = of(&[(LOG_LEVEL, "loud")]).unwrap_err();
+        assert_eq!(error.to_string(), "the value of `IDPBUILDER_LOG_LEVEL` is no log level");
     }
 }

@@ -12,8 +12,8 @@ pub(super) enum UsageError {
     Word(#[from] WordError),
     #[error("`{variable}` is not UTF-8")]
     NotText { variable: &'static str },
-    #[error("the value of `{variable}` is no registry address")]
-    EnvironmentValue { variable: &'static str, source: ValueError },
+    #[error("the value of `{variable}` is no {what}")]
+    EnvironmentValue { variable: &'static str, what: &'static str, source: ValueError },
     #[error("`{pattern}` is no pattern for file names")]
     Glob { pattern: String, source: globset::Error },
     #[error("a user name without a password ({given})")]

@@ -9,6 +9,9 @@ mod completion;
 #[cfg(target_os = "linux")]
 mod corpus;
 #[cfg(test)]
+#[cfg(unix)]
+mod dispatch;
+#[cfg(test)]
 mod faults_table;
 #[cfg(test)]
 mod hub;

@@ -12,7 +12,7 @@ pub(in crate::cli) struct ViewArgs {
     /// What stderr shows: auto, bars, lines, json, none [default: auto]
     #[arg(long, value_name = "HOW", conflicts_with = "quiet", hide_possible_values = true)]
     pub(in crate::cli) progress: Option<ProgressArg>,
-    /// debug, info, warn, error [default: info, with bars warn]
+    /// debug, info, warn, error [default: info, with bars warn] [env: IDPBUILDER_LOG_LEVEL]
     #[arg(short, long, value_name = "LEVEL", conflicts_with = "verbose", hide_possible_values = true)]
     pub(in crate::cli) log_level: Option<LevelArg>,
     /// The same as --log-level debug

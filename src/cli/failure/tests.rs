@@ -91,7 +91,11 @@ fn usage_errors_are_explained() {
         [
             UsageError::CommandWord(CommandWord { word: "list".into() }),
             UsageError::NotText { variable: "IDPBUILDER_REGISTRY_PASSWORD" },
-            UsageError::EnvironmentValue { variable: "IDPBUILDER_REGISTRY_URL", source: from_environment },
+            UsageError::EnvironmentValue {
+                variable: "IDPBUILDER_REGISTRY_URL",
+                what: "registry address",
+                source: from_environment
+            },
             UsageError::Glob { pattern: "[".into(), source: glob },
             UsageError::UserAlone { given: "--username" },
             UsageError::PasswordAlone { given: "--password" },

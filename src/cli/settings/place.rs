@@ -64,7 +64,11 @@ pub(super) fn of(
         (Some(Scheme::Http), _) => return Err(UsageError::PlainHttpMissing { registry: address.authority }),
         (_, _) => Scheme::Https,
     };
-    let invalid = |source: ValueError| UsageError::EnvironmentValue { variable: given_by, source };
+    let invalid = |source: ValueError| UsageError::EnvironmentValue {
+        variable: given_by,
+        what: "registry address",
+        source,
+    };
     let origin = address.origin(scheme).map_err(invalid)?.connected();
     let says_scheme = address.scheme.is_some() || tls == Tls::Plain;
     Ok((Place::Given(GivenRegistry { origin, path: address.path, says_scheme, given_by }), tls))

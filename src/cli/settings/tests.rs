@@ -264,6 +264,14 @@ mod view {
     }
 
     #[test]
+    fn the_level_of_a_host_counts_where_no_flag_says_another() {
+        let level = |line| view(line, &[("IDPBUILDER_LOG_LEVEL", "debug")], Stderr::Elsewhere).level;
+        assert_eq!(level("x"), tracing::Level::DEBUG);
+        assert_eq!(level("-l error x"), tracing::Level::ERROR);
+        assert_eq!(level("-q x"), tracing::Level::WARN);
+    }
+
+    #[test]
     fn bars_need_a_terminal_that_can_move_its_cursor() {
         let progress = |line, term, stderr| view(line, &[("TERM", term)], stderr).progress;
         assert_eq!(progress("x", "xterm", Stderr::Terminal), Progress::Bars);

@@ -93,7 +93,7 @@ impl View {
                 (false, _) => Detail::Full,
             },
             progress,
-            level: level(args, progress),
+            level: level(args, environment, progress),
             log_format: match args.log_format {
                 // Lines of a log stand between those of the progress.
                 _ if progress == Progress::Json => LogFormat::Json,
@@ -119,8 +119,9 @@ fn progress(args: ViewArgs, environment: &Environment, stderr: Stderr) -> Progre
 }
 
 /// Bars and their summary, and lines for programs, say what the log says at info, and a line is never both.
-fn level(args: ViewArgs, progress: Progress) -> tracing::Level {
-    match args.log_level {
+fn level(args: ViewArgs, environment: &Environment, progress: Progress) -> tracing::Level {
+    let from_host = environment.log_level.filter(|_| !args.quiet && !args.verbose);
+    match args.log_level.or(from_host) {
         Some(LevelArg::Error) => tracing::Level::ERROR,
         Some(LevelArg::Warn) => tracing::Level::WARN,
         Some(LevelArg::Debug) => tracing::Level::DEBUG,
