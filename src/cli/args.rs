@@ -246,4 +246,6 @@ fn first_word_is_no_command(words: &mut Vec<OsString>) -> Result<(), CommandWord
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

@@ -36,5 +36,6 @@ mod registry;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod soak;
+mod troubleshooting;
 #[cfg(test)]
 mod watch;
