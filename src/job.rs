@@ -24,6 +24,24 @@ pub struct Job {
     pub node_platforms: Vec<Platform>,
 }
 
+impl Job {
+    /// A push of all platforms that are there, under these names.
+    #[must_use]
+    pub fn new(naming: Naming) -> Self {
+        Self {
+            naming,
+            selection: Selection::default(),
+            compression: Compression::default(),
+            existing: Existing::default(),
+            reuse: Reuse::default(),
+            stop: StopAfter::default(),
+            on_failure: OnFailure::default(),
+            limits: Limits::default(),
+            node_platforms: Vec::new(),
+        }
+    }
+}
+
 /// Which platforms of an image are pushed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Selection {
@@ -100,6 +118,14 @@ pub struct Limits {
     pub jobs: NonZeroUsize,
     /// Layers packed at once, and threads that pack blocks of all of them.
     pub threads: NonZeroUsize,
+}
+
+impl Default for Limits {
+    /// Three transfers, which is what a registry on the same machine gains from, and all processors.
+    fn default() -> Self {
+        const JOBS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
+        Self { jobs: JOBS, threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN) }
+    }
 }
 
 /// What the steps need from outside. Another program fills it and pushes without the command line.

@@ -43,10 +43,59 @@
 //! not know that Kubernetes exists: `cluster` answers where the registry is, how it is trusted and who
 //! the owner is, and is one more keychain.
 //!
-//! # Pushing from another program
+//! # As a library
 //!
-//! Without the feature `cli` the crate has no flags, terminal or environment. Fill a [`Job`] and a
-//! [`World`], watch [`event::Events`] if you like, and call [`run`].
+//! Another program pushes without the command line: it fills a [`Job`] (what is to be done) and a [`World`]
+//! (where images are, and where they go), and calls [`run`]. Without the feature `cli`, which is on by default,
+//! the crate has no flags, terminal or environment, and fewer dependencies:
+//! `idpbuilder-push = { version = "0.1", default-features = false }`.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use idpbuilder_push::{Job, World, cache::NoCache, content::SpoolDir, credential::Given, event::Events, run};
+//! # use idpbuilder_push::plan::{Naming, Owner, RegistryHost};
+//! # use idpbuilder_push::port::{Credential, Identity, Origin, Scheme, Secret};
+//! # use idpbuilder_push::registry::{Options, RegistryClient};
+//! # use idpbuilder_push::source::{ArchiveKind, Places, Spec, open};
+//! # async fn push() -> Result<(), Box<dyn std::error::Error>> {
+//! let origin = Origin::parse(Scheme::Https, "registry.example")?;
+//! let login = Given::new(Credential {
+//!     origin: origin.clone(), // where it may go, and nowhere else
+//!     identity: Identity::Password { username: "me".into(), password: Secret::new("made up".into()) },
+//!     source: "the configuration".into(), // as errors call it
+//!     second: None,
+//! })?;
+//! let registry = RegistryHost(origin.in_references());
+//! let client = Arc::new(RegistryClient::new(Options::new(origin, Arc::new(login), Arc::new(NoCache)))?);
+//! let spools = SpoolDir::new("/var/tmp");
+//! let places = Places::new(spools.clone(), Arc::new(NoCache));
+//! let archive = Spec::Archive { path: "app.tar".into(), kind: ArchiveKind::Any, name: None };
+//! let world = World {
+//!     sources: vec![open(archive, &places)],
+//!     reader: client.clone(),
+//!     writer: client,
+//!     index: Arc::new(NoCache),
+//!     spools,
+//! };
+//! let job = Job::new(Naming::new(registry, Owner::User("me".into())));
+//! let report = run(&job, &world, &Events::none(), &tokio_util::sync::CancellationToken::new()).await?;
+//! for (image, error) in report.errors() {
+//!     eprintln!("{}: {error}", image.source);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/push.rs` is a program of it. What else there is:
+//!
+//! - [`cache::CacheFolder`] and [`cache::SessionFolder`] in the place of [`cache::NoCache`] remember what layers were
+//!   packed to, and uploads that a crash left open.
+//! - [`event::Events::channel`] tells what happens; a cancelled token ends a run in order, with a report.
+//! - Any [`port::Source`], [`port::Keychain`] or [`port::RegistryWriter`] of your own may stand in the place of those here.
+//! - [`credential::SavedLogins`] has the logins that docker and Podman saved, [`cluster`] finds an idpbuilder cluster's
+//!   registry, certificate and login.
+//!
+//! Until version 1.0 a minor version may change what is public.
 
 pub mod cache;
 mod child;

@@ -1,6 +1,5 @@
 //! Where steps and adapters are joined: nothing else in the command line makes an adapter.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -179,10 +178,7 @@ fn job(settings: &Settings, target: &Target, naming: Naming) -> Job {
         },
         stop: settings.stop,
         on_failure: settings.on_failure,
-        limits: Limits {
-            jobs: settings.transfer.jobs,
-            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        },
+        limits: Limits { jobs: settings.transfer.jobs, ..Limits::default() },
         node_platforms: target.cluster().map(|cluster| cluster.nodes.clone()).unwrap_or_default(),
     }
 }

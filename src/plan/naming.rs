@@ -59,6 +59,21 @@ pub struct Naming {
     pub tags: Vec<Tag>,
 }
 
+impl Naming {
+    /// The last part of an image's own name with its own tags, below this owner.
+    #[must_use]
+    pub fn new(registry: RegistryHost, owner: Owner) -> Self {
+        Self {
+            registry,
+            owner,
+            path: PathPart::default(),
+            rules: NameRules::default(),
+            rename: None,
+            tags: Vec::new(),
+        }
+    }
+}
+
 /// Where an image goes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {

@@ -65,6 +65,32 @@ pub struct Options {
     pub cancel: CancellationToken,
 }
 
+impl Options {
+    /// What a push over TLS does where nothing else is said: the system's certificates, no proxy, and five attempts
+    /// after a failure. `journal` remembers uploads that are open, for the next run.
+    #[must_use]
+    pub fn new(origin: Origin, keychain: Arc<dyn Keychain>, journal: Arc<dyn SessionJournal>) -> Self {
+        Self {
+            origin,
+            trust: Trust::System { further: Vec::new() },
+            keychain,
+            realms: Realms::SameDomain,
+            trusted_realms: Vec::new(),
+            policy: Policy::default(),
+            dialect: None,
+            chunk: None,
+            limit_rate: None,
+            body_limit: None,
+            journal,
+            proxies: Proxies::default(),
+            addresses: Vec::new(),
+            rebind: Rebind::Fallback,
+            events: Events::none(),
+            cancel: CancellationToken::new(),
+        }
+    }
+}
+
 /// One registry: both halves of the port.
 pub struct RegistryClient {
     pub(super) courier: Courier,

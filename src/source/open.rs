@@ -43,6 +43,28 @@ pub struct Places {
     pub engine_images: EngineImages,
 }
 
+/// Files that are kept open between reads.
+const OPEN_FILES: usize = 64;
+
+impl Places {
+    /// Files and folders, and engines where they usually listen. Temporary files go to `spools`.
+    #[must_use]
+    pub fn new(spools: SpoolDir, index: Arc<dyn PackIndex>) -> Self {
+        Self {
+            pool: FilePool::new(OPEN_FILES),
+            spools,
+            index,
+            stdin: None,
+            sockets: EngineSockets::default(),
+            search: SearchRules::default(),
+            platform: None,
+            preferred: Vec::new(),
+            registry: None,
+            engine_images: EngineImages::default(),
+        }
+    }
+}
+
 /// What is done with an image of an engine of which nothing is remembered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EngineImages {

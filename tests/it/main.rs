@@ -20,6 +20,8 @@ mod kit;
 #[cfg(test)]
 mod krew;
 #[cfg(test)]
+mod library;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod manifests;

@@ -153,14 +153,13 @@ fn words(line: &str) -> Vec<Option<String>> {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '#') if word.is_none() => break,
             (None, ' ') => words.extend(word.take().map(Some)),
             (None, '|' | '>' | '<' | '&' | ';' | ')') => {
                 words.extend(word.take().map(Some));
                 words.push(None);
             }
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word.map(Some));
@@ -176,11 +175,11 @@ fn calls(line: &str) -> Vec<Vec<OsString>> {
         let words: Vec<&str> = command.iter().flatten().map(String::as_str).collect();
         let words: Vec<&str> =
             words.into_iter().skip_while(|word| word.contains('=') && !word.starts_with('-')).collect();
-        let rest = match words.as_slice() {
-            ["idpbuilder", "push", rest @ ..]
-            | ["kubectl", "idpbuilder-push", rest @ ..]
-            | ["idpbuilder-push", rest @ ..] => rest,
-            _ => return None,
+        let (["idpbuilder", "push", rest @ ..]
+        | ["kubectl", "idpbuilder-push", rest @ ..]
+        | ["idpbuilder-push", rest @ ..]) = words.as_slice()
+        else {
+            return None;
         };
         Some(["idpbuilder-push"].iter().chain(rest).map(OsString::from).collect())
     });
@@ -232,5 +231,5 @@ fn a_line_of_a_guide_is_taken_apart_as_a_shell_does() {
     );
     assert_eq!(told("A=1 kubectl idpbuilder-push 'a b' \"\""), ["idpbuilder-push", "a b", ""]);
     assert_eq!(told("image=$(idpbuilder-push -q app.tar)"), ["idpbuilder-push", "-q", "app.tar"]);
-    assert_eq!(calls("idpbuilder create"), [[OsString::new(); 0]; 0]);
+    assert!(calls("idpbuilder create").is_empty());
 }

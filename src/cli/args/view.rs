@@ -1,5 +1,8 @@
 use clap::{Args, ValueEnum};
 
+const LEVEL_HELP: &str =
+    "debug, info, warn, error [default: info, with bars warn] [env: IDPBUILDER_LOG_LEVEL]";
+
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Output")]
 pub(in crate::cli) struct ViewArgs {
@@ -12,8 +15,7 @@ pub(in crate::cli) struct ViewArgs {
     /// What stderr shows: auto, bars, lines, json, none [default: auto]
     #[arg(long, value_name = "HOW", conflicts_with = "quiet", hide_possible_values = true)]
     pub(in crate::cli) progress: Option<ProgressArg>,
-    /// debug, info, warn, error [default: info, with bars warn] [env: IDPBUILDER_LOG_LEVEL]
-    #[arg(short, long, value_name = "LEVEL", conflicts_with = "verbose", hide_possible_values = true)]
+    #[arg(short, long, value_name = "LEVEL", conflicts_with = "verbose", hide_possible_values = true, help = LEVEL_HELP)]
     pub(in crate::cli) log_level: Option<LevelArg>,
     /// The same as --log-level debug
     #[arg(short, long)]

@@ -7,14 +7,11 @@ use crate::cli::environment::Environment;
 use crate::cli::failure::Fault;
 use crate::cli::settings::{Links, Search};
 use crate::cli::usage::UsageError;
-use crate::content::{FilePool, SpoolDir};
+use crate::content::SpoolDir;
 use crate::job::Selection;
 use crate::oci::Platform;
 use crate::port::{PackIndex, Source};
-use crate::source::{self, EngineImages, EngineSockets, Places, SearchRules, Spec};
-
-/// Files that are kept open between reads.
-const OPEN_FILES: usize = 64;
+use crate::source::{self, EngineSockets, Places, SearchRules, Spec};
 
 /// What sources are told of the run.
 pub(super) struct Told<'a> {
@@ -32,9 +29,6 @@ pub(super) fn opened(search: &Search, places: &Places) -> Vec<Arc<dyn Source>> {
 
 pub(super) fn places(search: &Search, environment: &Environment, told: Told<'_>) -> Result<Places, Fault> {
     Ok(Places {
-        pool: FilePool::new(OPEN_FILES),
-        spools: told.spools,
-        index: told.index,
         stdin: if search.sources.contains(&Spec::Stdin) { standard_input() } else { None },
         sockets: sockets(environment),
         search: SearchRules {
@@ -52,7 +46,7 @@ pub(super) fn places(search: &Search, environment: &Environment, told: Told<'_>)
         },
         preferred: told.nodes.to_vec(),
         registry: told.registry,
-        engine_images: EngineImages::default(),
+        ..Places::new(told.spools, told.index)
     })
 }
 

@@ -4,6 +4,7 @@ mod completion;
 mod content;
 mod doctor;
 mod engines;
+mod guides;
 mod helper;
 mod logins;
 mod prune;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         helper::CASES,
         completion::CASES,
         soak::CASES,
+        guides::CASES,
     ]
     .into_iter()
     .flatten()
