@@ -2,9 +2,8 @@
 //!
 //! REGISTRY is `HOST[:PORT]`, with `http://` before it for one without TLS. Images go below the user.
 
-#![expect(clippy::print_stdout, reason = "it shows what became of the images")]
-
 use std::error::Error;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::io::stdin().read_line(&mut password)?;
     let report = push(&registry, &user, password.trim_end(), file.into()).await?;
     for image in &report.images {
-        println!("{} {:?}", image.reference, image.status);
+        writeln!(std::io::stdout(), "{} {:?}", image.reference, image.status)?;
     }
     match report.errors().next() {
         Some((image, error)) => Err(format!("{}: {error}", image.source).into()),

@@ -162,7 +162,7 @@ impl Ran {
 }
 
 fn shown(words: &[&str]) -> String {
-    words.iter().map(|word| format!("[{word}]\n")).collect()
+    words.iter().flat_map(|word| ["[", word, "]\n"]).collect()
 }
 
 const PLAIN: &str = "level= force= no=";
