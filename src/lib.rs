@@ -86,7 +86,7 @@
 //! # }
 //! ```
 //!
-//! `examples/push.rs` is a program of it. What else there is:
+//! `examples/push.rs` of the repository is a program of it. What else there is:
 //!
 //! - [`cache::CacheFolder`] and [`cache::SessionFolder`] in the place of [`cache::NoCache`] remember what layers were
 //!   packed to, and uploads that a crash left open.

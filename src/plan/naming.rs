@@ -63,14 +63,8 @@ impl Naming {
     /// The last part of an image's own name with its own tags, below this owner.
     #[must_use]
     pub fn new(registry: RegistryHost, owner: Owner) -> Self {
-        Self {
-            registry,
-            owner,
-            path: PathPart::default(),
-            rules: NameRules::default(),
-            rename: None,
-            tags: Vec::new(),
-        }
+        let (path, rules) = (PathPart::Last, NameRules::Oci);
+        Self { registry, owner, path, rules, rename: None, tags: Vec::new() }
     }
 }
 
