@@ -67,7 +67,7 @@
 //! })?;
 //! let registry = RegistryHost(origin.in_references());
 //! let client = Arc::new(RegistryClient::new(Options::new(origin, Arc::new(login), Arc::new(NoCache)))?);
-//! let spools = SpoolDir::new("/var/tmp");
+//! let spools = SpoolDir::new("/var/tmp".into());
 //! let places = Places::new(spools.clone(), Arc::new(NoCache));
 //! let archive = Spec::Archive { path: "app.tar".into(), kind: ArchiveKind::Any, name: None };
 //! let world = World {
