@@ -38,6 +38,7 @@ mod registry;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod soak;
+#[cfg(test)]
 mod troubleshooting;
 #[cfg(test)]
 mod watch;
