@@ -156,6 +156,8 @@ pub enum NetworkFault {
     Connect { address: String, source: std::io::Error },
     #[error("TLS failed: {reason}")]
     Tls { reason: String },
+    #[error("it does not speak TLS")]
+    NotTls,
     #[error("the certificate is not trusted: {reason}")]
     Untrusted { reason: String, fingerprint: Option<String> },
     #[error("the certificate has expired or is not yet valid: {reason}")]

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{CertificateError, Error as TlsError};
+use rustls::{CertificateError, Error as TlsError, InvalidMessage};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -118,6 +118,9 @@ impl Dialer {
     fn tls_fault(&self, error: &io::Error) -> NetworkFault {
         let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
         let Some(cause) = cause else { return NetworkFault::Tls { reason: error.to_string() } };
+        if matches!(cause, TlsError::InvalidMessage(InvalidMessage::InvalidContentType)) {
+            return NetworkFault::NotTls;
+        }
         let TlsError::InvalidCertificate(invalid) = cause else {
             return NetworkFault::Tls { reason: cause.to_string() };
         };

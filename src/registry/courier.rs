@@ -258,6 +258,7 @@ pub(super) fn passing(fault: &NetworkFault) -> Option<Passing> {
         | NetworkFault::Silent { .. }
         | NetworkFault::Closed { .. } => Some(Passing::Fault),
         NetworkFault::Resolve { .. }
+        | NetworkFault::NotTls
         | NetworkFault::Untrusted { .. }
         | NetworkFault::Expired { .. }
         | NetworkFault::WrongName { .. }

@@ -65,8 +65,14 @@ fn entries(page: &str) -> Vec<(String, String, String)> {
 fn updated(page: &str, errors: &BTreeSet<Error>) -> String {
     let mut page = page.to_owned();
     for (_, heading, below) in entries(&page) {
-        let error = errors.iter().find(|error| error.is_headed(&heading));
-        let (Some(error), Some(end)) = (error, below.match_indices("\n```\n").nth(1)) else { continue };
+        let mut of_heading = errors.iter().filter(|error| error.is_headed(&heading));
+        // Several may be headed alike: one that is shown as it is stays.
+        if of_heading.clone().any(|error| below.starts_with(&error.shown())) {
+            continue;
+        }
+        let (Some(error), Some(end)) = (of_heading.next(), below.match_indices("\n```\n").nth(1)) else {
+            continue;
+        };
         let old = &below[..end.0 + "\n```\n".len()];
         page = page.replace(&format!("\n### {heading}{old}"), &format!("\n### {heading}{}", error.shown()));
     }

@@ -16,6 +16,15 @@ pub(super) fn explain(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) 
         NetworkFault::WrongName { reason } => certificate("CERTIFICATE_NAME", &host, "is for other names")
             .cause(reason.clone())
             .say("Use one of the certificate's names in --registry, with --resolve if it needs an address"),
+        NetworkFault::NotTls => {
+            let message = format!("could not reach {}", origin.authority());
+            let failure = Failure::new(Class::Network, "TLS", message).cause(fault.to_string());
+            let failure = failure.say("The port may belong to another program");
+            match scene.cluster() {
+                Some(_) => failure,
+                None => failure.run("If the registry has no TLS", scene.with("--plain-http")),
+            }
+        }
         _ => connection(fault, origin, scene),
     }
 }
@@ -35,9 +44,7 @@ fn connection(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) -> Failu
         NetworkFault::Refused { .. } | NetworkFault::Connect { .. } => {
             unreachable_host(of("UNREACHABLE"), scene)
         }
-        NetworkFault::Tls { .. } => {
-            of("TLS").say("The port may belong to another program, or to one without TLS (--plain-http)")
-        }
+        NetworkFault::Tls { .. } => of("TLS").say("The port may belong to another program"),
         NetworkFault::Stalled { .. } | NetworkFault::Silent { .. } => {
             of("TIMEOUT").run("Wait longer", scene.with("--stall-timeout 2m"))
         }
