@@ -1,12 +1,17 @@
 # What there is to do here; `make help` lists it.
 CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
+# For `make dist`: a platform in Rust's words, the machine's own if empty; `dev` builds faster, and no release.
+TARGET ?=
+DIST_PROFILE ?= release
+DIST = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(CARGO) run --locked --quiet --example dist --
+KREW ?= krew
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo check lint audit setup test coverage soak cluster bench
+.PHONY: help build install demo check lint audit setup test coverage soak cluster bench dist dist-index krew-check sign
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 build: ## the binary, optimised, in target/release
 	$(CARGO) build --release --locked
@@ -54,3 +59,15 @@ cluster: setup ## a cluster of the tests' own servers to try the program on, unt
 bench: setup ## against skopeo, crane and others on this machine; WORK=web PEERS=skopeo,crane ROUNDS=5 for a part
 	tests/servers/setup peers
 	$(CARGO) bench --locked --bench peers
+
+dist: ## the archive of a release for this machine, its sum and the manifest for krew, in target/dist; TARGET=TRIPLE for another
+	$(DIST) archive --profile $(DIST_PROFILE) $(if $(TARGET),--target $(TARGET))
+
+dist-index: ## sums, the manifest for krew and the list of what is built in, for all archives in target/dist
+	$(DIST) index
+
+krew-check: ## installs the archive of `make dist` by the real krew, into a folder of its own; KREW=FILE
+	tests/krew-check $(KREW)
+
+sign: ## a signature of target/dist/SHA256SUMS; needs cosign and somebody who may sign
+	cosign sign-blob --yes --bundle target/dist/SHA256SUMS.sigstore.json target/dist/SHA256SUMS

@@ -14,7 +14,7 @@ mod version;
 mod watch;
 
 pub(super) use complete::complete;
-pub(super) use completion::completion;
+pub(super) use completion::{completion, script};
 pub(super) use credential::credential;
 pub(super) use doctor::doctor;
 pub(super) use list::list;

@@ -33,6 +33,18 @@ use environment::Environment;
 use failure::{Fault, Scene};
 use settings::{Stderr, View};
 
+/// The whole command line, by which arguments are parsed: for whoever makes a manual page of it.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    args::whole()
+}
+
+/// The script by which a shell completes the words of a program of this name, as `completion` prints it.
+#[must_use]
+pub fn completion(shell: clap_complete::Shell, name: &str) -> String {
+    command::script(shell, name)
+}
+
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

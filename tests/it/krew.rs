@@ -7,7 +7,9 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const MANIFEST: &str = include_str!("../../krew-manifest.yaml");
+use crate::dist::package::{OWN, THIRD_PARTY, krew};
+
+pub(crate) const MANIFEST: &str = include_str!("../../krew-manifest.yaml");
 const PLUGIN: &str = include_str!("../../plugin.yaml");
 const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
 const NAME: &str = env!("CARGO_PKG_NAME");
@@ -16,13 +18,13 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What krew is built for, in Go's names.
 const SYSTEMS: [&str; 3] = ["linux", "darwin", "windows"];
 const PROCESSORS: [&str; 2] = ["amd64", "arm64"];
-/// Beside the program: these are in every archive.
-const FILES: [&str; 3] = ["LICENSE", "README.md", "plugin.yaml"];
+/// What the bot that opens the pull request at krew's index reads.
+const TEMPLATE: &str = include_str!("../../.krew.yaml");
 
 #[derive(Deserialize)]
 struct Yaml(Value);
 
-fn read(text: &str) -> Value {
+pub(crate) fn read(text: &str) -> Value {
     serde_saphyr::from_str::<Yaml>(text).unwrap().0
 }
 
@@ -48,7 +50,7 @@ impl Faults {
     }
 }
 
-fn faults(manifest: &Value, file: &str) -> Vec<String> {
+pub(crate) fn faults(manifest: &Value, file: &str) -> Vec<String> {
     let mut faults = Faults::default();
     faults.keys(manifest, &["apiVersion", "kind", "metadata", "spec"]);
     faults.keys(&manifest["metadata"], &["name"]);
@@ -93,7 +95,8 @@ fn platform_faults(platform: &Value, version: &str, faults: &mut Faults) -> (Str
     let (system, processor) = (text(&labels["os"]), text(&labels["arch"]));
     faults.rule((SYSTEMS.contains(&system.as_str()), "an operating system by Go's name"));
     faults.rule((PROCESSORS.contains(&processor.as_str()), "a processor by Go's name"));
-    let archive = format!("/releases/download/{version}/{NAME}_{version}_{system}_{processor}.tar.gz");
+    let packing = if system == "windows" { "zip" } else { "tar.gz" };
+    let archive = format!("/releases/download/{version}/{NAME}_{version}_{system}_{processor}.{packing}");
     let uri = text(&platform["uri"]);
     faults.rule((uri.starts_with("https://") && uri.ends_with(&archive), "the archive of this platform"));
     let sum = text(&platform["sha256"]);
@@ -107,11 +110,12 @@ fn platform_faults(platform: &Value, version: &str, faults: &mut Faults) -> (Str
     for file in &files {
         faults.keys(file, &["from", "to"]);
         let (from, to) = (text(&file["from"]), text(&file["to"]));
-        faults.rule((from == bin || FILES.contains(&from.as_str()), "a file that is in the archive"));
+        let known = from == bin || from == THIRD_PARTY || OWN.contains(&from.as_str());
+        faults.rule((known, "a file that is in the archive"));
         faults.rule((is_clean(&to), "a clean target"));
         extracted.push(if to == "." { from } else { format!("{to}/{from}") });
     }
-    for needed in [bin.as_str(), "LICENSE"] {
+    for needed in [bin.as_str(), "LICENSE", THIRD_PARTY] {
         faults.rule((extracted.iter().any(|file| file == needed), &format!("{needed} is extracted")));
     }
     (system, processor)
@@ -147,8 +151,12 @@ fn the_manifest_keeps_every_rule() {
 /// A sum of digits alone would be read as a number.
 #[test]
 fn sums_are_quoted() {
-    let sums: Vec<&str> = MANIFEST.lines().filter_map(|line| line.trim().strip_prefix("sha256: ")).collect();
-    assert_eq!(sums.len(), read(MANIFEST)["spec"]["platforms"].as_array().unwrap().len());
+    sums_are_quoted_in(MANIFEST);
+}
+
+pub(crate) fn sums_are_quoted_in(manifest: &str) {
+    let sums: Vec<&str> = manifest.lines().filter_map(|line| line.trim().strip_prefix("sha256: ")).collect();
+    assert_eq!(sums.len(), read(manifest)["spec"]["platforms"].as_array().unwrap().len());
     for sum in sums {
         let quoted = sum.strip_prefix('"').and_then(|sum| sum.strip_suffix('"'));
         assert_eq!(quoted.map(str::len), Some(64), "{sum}");
@@ -157,10 +165,29 @@ fn sums_are_quoted() {
 
 #[test]
 fn every_file_of_the_archive_is_a_plain_one() {
-    for file in FILES {
+    for file in OWN {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         assert!(fs::symlink_metadata(&path).unwrap().is_file(), "{file}");
     }
+}
+
+#[test]
+fn the_bots_template_is_made_of_the_manifest() {
+    assert_eq!(TEMPLATE, krew::template(MANIFEST).unwrap());
+    // Filled in as the bot does it, it is the manifest, but for the sums.
+    let filled: String = TEMPLATE
+        .replace("{{ .TagName }}", &format!("v{VERSION}"))
+        .lines()
+        .map(|line| match line.split_once("{{addURIAndSha \"") {
+            Some((place, rest)) => {
+                let (uri, end) = rest.split_once('"').unwrap();
+                assert_eq!(end, " .TagName }}");
+                format!("{place}uri: {uri}\n{place}sha256: \"{}\"\n", "0".repeat(64))
+            }
+            None => format!("{line}\n"),
+        })
+        .collect();
+    assert_eq!(read(&filled), read(MANIFEST));
 }
 
 #[test]
@@ -188,6 +215,11 @@ fn what_krew_lets_pass_or_refuses_is_found() {
         ("/spec/platforms/0/selector/matchLabels/arch", json!("arm64")),
         ("/spec/platforms/0/uri", good["spec"]["platforms"][1]["uri"].clone()),
         ("/spec/platforms/0/uri", json!("https://example.com/idpbuilder-push.tar.xz")),
+        ("/spec/platforms/0/uri", json!("http://example.com/idpbuilder-push_v0.1.0_linux_amd64.tar.gz")),
+        (
+            "/spec/platforms/4/uri",
+            json!("https://example.com/releases/download/v0.1.0/idpbuilder-push_v0.1.0_windows_amd64.tar.gz"),
+        ),
         ("/spec/platforms/0/sha256", json!(0)),
         ("/spec/platforms/0/sha256", json!("A".repeat(64))),
         ("/spec/platforms/0/sha256", json!("a".repeat(63))),
@@ -195,6 +227,8 @@ fn what_krew_lets_pass_or_refuses_is_found() {
         ("/spec/platforms/0/bin", json!("idpbuilder-push.exe")),
         ("/spec/platforms/4/bin", json!("idpbuilder-push")),
         ("/spec/platforms/0/files", json!([{ "from": "idpbuilder-push", "to": "." }])),
+        ("/spec/platforms/0/files/1/to", json!("./LICENSE")),
+        ("/spec/platforms/0/files/1/to", json!("/LICENSE")),
         ("/spec/platforms/0/files/0/to", json!("./")),
         ("/spec/platforms/0/files/0/to", json!("bin")),
         ("/spec/platforms/0/files/1/to", json!("../x")),

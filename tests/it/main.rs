@@ -12,9 +12,14 @@ mod corpus;
 #[cfg(unix)]
 mod dispatch;
 #[cfg(test)]
+mod dist;
+#[cfg(test)]
 mod faults_table;
 #[cfg(test)]
 mod hub;
+#[cfg(test)]
+#[cfg(unix)]
+mod install;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]

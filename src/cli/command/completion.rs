@@ -26,8 +26,7 @@ fn said(args: CompletionArgs, start: &Start) -> Result<String, Fault> {
     let word = start.called.word();
     match args {
         CompletionArgs { shell, install: None, uninstall: None } => Ok(match shell.shell() {
-            Some(Shell::Bash) => bash(word),
-            Some(shell) => args::completion(shell, word),
+            Some(shell) => script(shell, word),
             None => kubectl(word),
         }),
         CompletionArgs { shell, .. } if shell.shell().is_some() => Err(UsageError::InstallForShell.into()),
@@ -48,6 +47,14 @@ fn said(args: CompletionArgs, start: &Start) -> Result<String, Fault> {
                 None => format!("nothing to remove in {}\n", folder.display()),
             })
         }
+    }
+}
+
+/// For a program that a shell knows by this word.
+pub(in crate::cli) fn script(shell: Shell, word: &str) -> String {
+    match shell {
+        Shell::Bash => bash(word),
+        shell => args::completion(shell, word),
     }
 }
 
