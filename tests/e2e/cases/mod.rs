@@ -2,6 +2,7 @@ mod access;
 mod cluster;
 mod completion;
 mod content;
+mod dist;
 mod doctor;
 mod engines;
 mod guides;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         completion::CASES,
         soak::CASES,
         guides::CASES,
+        dist::CASES,
     ]
     .into_iter()
     .flatten()
