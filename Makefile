@@ -4,14 +4,14 @@ PREFIX ?= $(HOME)/.local
 # For `make dist`: a platform in Rust's words, the machine's own if empty; `dev` builds faster, and no release.
 TARGET ?=
 DIST_PROFILE ?= release
-DIST = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(CARGO) run --locked --quiet --example dist --
+DIST = $(CARGO) run --locked --quiet --example dist --
 KREW ?= krew
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo check lint audit setup test coverage soak cluster bench dist dist-index krew-check sign
+.PHONY: help build install demo check lint audit setup test coverage soak cluster bench dist dist-index krew-check sign release-notes
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## the binary, optimised, in target/release
 	$(CARGO) build --release --locked
@@ -68,6 +68,9 @@ dist-index: ## sums, the manifest for krew and the list of what is built in, for
 
 krew-check: ## installs the archive of `make dist` by the real krew, into a folder of its own; KREW=FILE
 	tests/krew-check $(KREW)
+
+release-notes: ## what CHANGELOG.md says of TAG=vX.Y.Z, which must be the version that is built
+	@$(DIST) notes $(TAG)
 
 sign: ## a signature of target/dist/SHA256SUMS; needs cosign and somebody who may sign
 	cosign sign-blob --yes --bundle target/dist/SHA256SUMS.sigstore.json target/dist/SHA256SUMS

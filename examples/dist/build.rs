@@ -17,6 +17,14 @@ pub(crate) fn host() -> Result<String> {
     host.map(str::to_owned).context("rustc names no host")
 }
 
+/// When the commit that is built was made, in seconds since 1970.
+pub(crate) fn commit_time(root: &Path) -> Result<u64> {
+    let mut git = Command::new("git");
+    let ran = git.current_dir(root).args(["log", "-1", "--format=%ct"]).output().context("cannot run git")?;
+    let text = String::from_utf8(ran.stdout)?;
+    text.trim().parse().context("no commit; set SOURCE_DATE_EPOCH")
+}
+
 /// Builds the program, and reads it.
 pub(crate) fn program(root: &Path, triple: &str, profile: &str) -> Result<Vec<u8>> {
     // What is remapped must be there to be found.

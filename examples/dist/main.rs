@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use package::{Platform, Sum, archive, krew, licences, page, sbom};
+use package::{Platform, Sum, archive, krew, licences, notes, page, sbom};
 
 #[derive(Parser)]
 enum Dist {
@@ -27,6 +27,8 @@ enum Dist {
     },
     /// Print the manual page
     Man,
+    /// Print what CHANGELOG.md says of a release; fails unless it is of this version
+    Notes { tag: String },
     #[command(subcommand)]
     Krew(Krew),
 }
@@ -56,9 +58,9 @@ struct ArchiveArgs {
     /// Take this program instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
-    /// The time of all entries, in seconds since 1970
+    /// The time of all entries, in seconds since 1970 [default: the commit's]
     #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS")]
-    time: u64,
+    time: Option<u64>,
 }
 
 fn main() -> Result<()> {
@@ -71,6 +73,10 @@ fn main() -> Result<()> {
         Dist::Index { place } => describe(root, &root.join(place.out)),
         Dist::Man => {
             print!("{}", page::manual()?);
+            Ok(())
+        }
+        Dist::Notes { tag } => {
+            print!("{}", notes::of(&read(root, "CHANGELOG.md")?, &tag)?);
             Ok(())
         }
         Dist::Krew(Krew::Template) => {
@@ -93,7 +99,8 @@ fn make(root: &Path, args: &ArchiveArgs) -> Result<()> {
     };
     let third_party = licences::text(root, &triple)?;
     let entries = package::entries(root, &platform, program, third_party)?;
-    let bytes = archive::pack(platform.packing(), &entries, args.time)?;
+    let time = args.time.map_or_else(|| build::commit_time(root), Ok)?;
+    let bytes = archive::pack(platform.packing(), &entries, time)?;
     let out = root.join(&args.place.out);
     fs::create_dir_all(&out)?;
     let file = out.join(platform.archive());

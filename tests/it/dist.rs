@@ -15,7 +15,7 @@ use crate::krew::{MANIFEST, faults, read, sums_are_quoted_in};
 pub(crate) mod package;
 
 use package::archive::{Packing, pack};
-use package::{NAME, Platform, Sum, crates, entries, krew, licences, page, sbom, sums, version};
+use package::{NAME, Platform, Sum, crates, entries, krew, licences, notes, page, sbom, sums, version};
 
 const TIME: u64 = 1_700_000_000;
 const TRIPLES: [&str; 5] = [
@@ -270,4 +270,21 @@ fn the_list_of_what_is_built_in_is_one_that_programs_read() {
     let rustls = components.iter().find(|one| one["name"] == "rustls").unwrap();
     assert!(rustls["purl"].as_str().unwrap().starts_with("pkg:cargo/rustls@0."));
     assert!(components.iter().all(|one| !one["licenses"][0]["expression"].as_str().unwrap().is_empty()));
+}
+
+#[test]
+fn a_release_has_its_part_of_the_changelog_and_no_other_version_is_released() {
+    let tag = version();
+    let changelog = |heading: &str| {
+        format!(
+            "# Changelog\n\n## Unreleased\n\n{heading}\n\n### Added\n- One.\n\n## [0.0.1] - 2025-01-01\n- Old.\n"
+        )
+    };
+    let heading = format!("## [{}] - 2026-01-31", env!("CARGO_PKG_VERSION"));
+    assert_eq!(notes::of(&changelog(&heading), &tag).unwrap(), "### Added\n- One.\n");
+    assert!(notes::of(&changelog("## [0.0.2] - 2026-01-31"), &tag).is_err());
+    assert!(notes::of(&changelog(&heading), "v0.0.1").is_err());
+    assert!(notes::of(&changelog(&heading), env!("CARGO_PKG_VERSION")).is_err());
+    let empty = changelog(&heading).replace("### Added\n- One.\n", "");
+    assert!(notes::of(&empty, &tag).is_err());
 }

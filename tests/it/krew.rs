@@ -11,6 +11,7 @@ use crate::dist::package::{OWN, THIRD_PARTY, krew};
 
 pub(crate) const MANIFEST: &str = include_str!("../../krew-manifest.yaml");
 const PLUGIN: &str = include_str!("../../plugin.yaml");
+const README: &str = include_str!("../../README.md");
 const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -254,6 +255,8 @@ fn the_version_is_the_same_everywhere() {
     for text in [MANIFEST, PLUGIN] {
         assert_eq!(read(text)["spec"]["version"], format!("v{VERSION}"));
     }
+    let archives: Vec<&str> = README.split("idpbuilder-push_v").skip(1).collect();
+    assert!(!archives.is_empty() && archives.iter().all(|name| name.starts_with(&format!("{VERSION}_"))));
     let mut headings = CHANGELOG.lines().filter_map(|line| line.strip_prefix("## "));
     let first = headings.next().unwrap();
     let released = if first == "Unreleased" { headings.next() } else { Some(first) };
@@ -262,4 +265,22 @@ fn the_version_is_the_same_everywhere() {
     let (version, date) = released.split_once(" - ").expect("a version and its date");
     assert_eq!(date.len(), "2026-01-31".len(), "{date}");
     assert_eq!(version.trim_matches(['[', ']']), VERSION);
+}
+
+/// `cargo binstall` has no test of its own; what it asks for is what krew asks for.
+#[test]
+fn binstall_finds_the_archives_that_krew_finds() {
+    let cargo = include_str!("../../Cargo.toml");
+    let asked: Vec<String> = cargo
+        .lines()
+        .filter_map(|line| line.strip_prefix("pkg-url = \"")?.strip_suffix('"'))
+        .map(|url| url.replace("{ repo }", env!("CARGO_PKG_REPOSITORY")))
+        .map(|url| url.replace("{ version }", VERSION).replace("{ name }", NAME))
+        .collect();
+    let manifest = read(MANIFEST);
+    let mut known: Vec<String> = Vec::new();
+    for platform in manifest["spec"]["platforms"].as_array().unwrap() {
+        known.push(platform["uri"].as_str().unwrap().to_owned());
+    }
+    assert!(known.iter().all(|uri| asked.contains(uri)) && asked.iter().all(|url| known.contains(url)));
 }

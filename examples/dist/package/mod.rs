@@ -4,6 +4,7 @@ pub(crate) mod archive;
 pub(crate) mod crates;
 pub(crate) mod krew;
 pub(crate) mod licences;
+pub(crate) mod notes;
 pub(crate) mod page;
 mod platform;
 pub(crate) mod sbom;

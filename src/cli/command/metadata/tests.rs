@@ -1,7 +1,10 @@
+use std::ffi::OsStr;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::PLUGIN;
+use crate::cli::called::{Called, Role};
 
 /// A manifest as JSON, so that keys and kinds can be looked at.
 fn read(text: &str) -> Value {
@@ -41,6 +44,17 @@ fn a_host_completes_lines_by_the_command_that_is_named() {
     let completion = &read(PLUGIN)["spec"]["completion"];
     assert_eq!(completion["command"], serde_json::json!([crate::cli::args::COMPLETE]));
     assert_eq!(completion["protocol"], "cobra");
+}
+
+#[test]
+fn every_alias_is_a_name_that_the_program_answers_to() {
+    let plugin = read(PLUGIN);
+    let by = |name: &str| Called::by(Some(OsStr::new(name)), None);
+    let plain = by(env!("CARGO_PKG_NAME"));
+    for alias in plugin["spec"]["aliases"].as_array().unwrap() {
+        let called = by(alias.as_str().unwrap());
+        assert!(called.name() != plain.name() || called.role() == Role::CredentialHelper, "{alias}");
+    }
 }
 
 #[test]
