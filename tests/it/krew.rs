@@ -191,62 +191,82 @@ fn the_bots_template_is_made_of_the_manifest() {
     assert_eq!(read(&filled), read(MANIFEST));
 }
 
-#[test]
-fn what_krew_lets_pass_or_refuses_is_found() {
-    let good = read(MANIFEST);
-    for (place, wrong) in [
-        ("/apiVersion", json!("krew.googlecontainertools.github.com/v1alpha1")),
-        ("/kind", json!("plugin")),
-        ("/metadata/name", json!("idpbuilder push")),
-        ("/metadata/name", json!("idpbuilder_push")),
-        ("/spec/version", json!("0.1.0")),
-        ("/spec/version", json!("v0.1")),
-        ("/spec/version", json!("v01.0.0")),
-        ("/spec/version", json!("v9.9.9")),
-        ("/spec/shortDescription", json!("")),
-        ("/spec/shortDescription", json!("two\nlines")),
-        ("/spec/shortDescription", json!("x".repeat(51))),
-        ("/spec/homepage", json!("http://example.com")),
-        ("/spec/description", json!(" ")),
-        ("/spec/platforms", json!([])),
-        ("/spec/platforms/0/selector/matchLabels", json!({ "os": "linux" })),
-        ("/spec/platforms/0/selector/matchLabels", json!({ "OS": "linux", "arch": "amd64" })),
-        ("/spec/platforms/0/selector/matchLabels/os", json!("macos")),
-        ("/spec/platforms/0/selector/matchLabels/arch", json!("x86_64")),
-        ("/spec/platforms/0/selector/matchLabels/arch", json!("arm64")),
-        ("/spec/platforms/0/uri", good["spec"]["platforms"][1]["uri"].clone()),
-        ("/spec/platforms/0/uri", json!("https://example.com/idpbuilder-push.tar.xz")),
-        ("/spec/platforms/0/uri", json!("http://example.com/idpbuilder-push_v0.1.0_linux_amd64.tar.gz")),
-        (
-            "/spec/platforms/4/uri",
-            json!("https://example.com/releases/download/v0.1.0/idpbuilder-push_v0.1.0_windows_amd64.tar.gz"),
-        ),
-        ("/spec/platforms/0/sha256", json!(0)),
-        ("/spec/platforms/0/sha256", json!("A".repeat(64))),
-        ("/spec/platforms/0/sha256", json!("a".repeat(63))),
-        ("/spec/platforms/0/bin", json!("./idpbuilder-push")),
-        ("/spec/platforms/0/bin", json!("idpbuilder-push.exe")),
-        ("/spec/platforms/4/bin", json!("idpbuilder-push")),
-        ("/spec/platforms/0/files", json!([{ "from": "idpbuilder-push", "to": "." }])),
-        ("/spec/platforms/0/files/1/to", json!("./LICENSE")),
-        ("/spec/platforms/0/files/1/to", json!("/LICENSE")),
-        ("/spec/platforms/0/files/0/to", json!("./")),
-        ("/spec/platforms/0/files/0/to", json!("bin")),
-        ("/spec/platforms/0/files/1/to", json!("../x")),
-        ("/spec/platforms/0/files/1/from", json!("LICENCE")),
-        ("/spec/platforms/0/files/2/from", json!("*.md")),
-        ("/spec/platforms/0/files/2", json!({ "From": "README.md", "to": "." })),
-    ] {
-        let mut manifest = good.clone();
-        *manifest.pointer_mut(place).unwrap() = wrong.clone();
+/// Fails if one of these values in the place of the right one passes.
+fn are_found(below: &str, wrong: &[(&str, Value)]) {
+    for (place, wrong) in wrong {
+        let mut manifest = read(MANIFEST);
+        *manifest.pointer_mut(&format!("{below}{place}")).unwrap() = wrong.clone();
         assert!(!faults(&manifest, "idpbuilder-push.yaml").is_empty(), "{place} = {wrong}");
     }
+}
+
+#[test]
+fn what_krew_lets_pass_or_refuses_is_found() {
+    are_found(
+        "",
+        &[
+            ("/apiVersion", json!("krew.googlecontainertools.github.com/v1alpha1")),
+            ("/kind", json!("plugin")),
+            ("/metadata/name", json!("idpbuilder push")),
+            ("/metadata/name", json!("idpbuilder_push")),
+            ("/spec/version", json!("0.1.0")),
+            ("/spec/version", json!("v0.1")),
+            ("/spec/version", json!("v01.0.0")),
+            ("/spec/version", json!("v9.9.9")),
+            ("/spec/shortDescription", json!("")),
+            ("/spec/shortDescription", json!("two\nlines")),
+            ("/spec/shortDescription", json!("x".repeat(51))),
+            ("/spec/homepage", json!("http://example.com")),
+            ("/spec/description", json!(" ")),
+            ("/spec/platforms", json!([])),
+        ],
+    );
+    let good = read(MANIFEST);
     for place in ["", "/metadata", "/spec", "/spec/platforms/0", "/spec/platforms/0/selector"] {
         let mut manifest = good.clone();
         manifest.pointer_mut(place).unwrap()["shortdescription"] = json!("x");
         assert!(!faults(&manifest, "idpbuilder-push.yaml").is_empty(), "another key in `{place}`");
     }
     assert!(!faults(&good, "krew-manifest.yaml").is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_one_platform_is_found() {
+    let good = read(MANIFEST);
+    are_found(
+        "/spec/platforms",
+        &[
+            ("/0/selector/matchLabels", json!({ "os": "linux" })),
+            ("/0/selector/matchLabels", json!({ "OS": "linux", "arch": "amd64" })),
+            ("/0/selector/matchLabels/os", json!("macos")),
+            ("/0/selector/matchLabels/arch", json!("x86_64")),
+            ("/0/selector/matchLabels/arch", json!("arm64")),
+            ("/0/uri", good["spec"]["platforms"][1]["uri"].clone()),
+            ("/0/uri", json!("https://example.com/idpbuilder-push.tar.xz")),
+            ("/0/uri", json!("http://example.com/idpbuilder-push_v0.1.0_linux_amd64.tar.gz")),
+            (
+                "/4/uri",
+                json!(
+                    "https://example.com/releases/download/v0.1.0/idpbuilder-push_v0.1.0_windows_amd64.tar.gz"
+                ),
+            ),
+            ("/0/sha256", json!(0)),
+            ("/0/sha256", json!("A".repeat(64))),
+            ("/0/sha256", json!("a".repeat(63))),
+            ("/0/bin", json!("./idpbuilder-push")),
+            ("/0/bin", json!("idpbuilder-push.exe")),
+            ("/4/bin", json!("idpbuilder-push")),
+            ("/0/files", json!([{ "from": "idpbuilder-push", "to": "." }])),
+            ("/0/files/1/to", json!("./LICENSE")),
+            ("/0/files/1/to", json!("/LICENSE")),
+            ("/0/files/0/to", json!("./")),
+            ("/0/files/0/to", json!("bin")),
+            ("/0/files/1/to", json!("../x")),
+            ("/0/files/1/from", json!("LICENCE")),
+            ("/0/files/2/from", json!("*.md")),
+            ("/0/files/2", json!({ "From": "README.md", "to": "." })),
+        ],
+    );
 }
 
 #[test]

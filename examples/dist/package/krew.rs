@@ -2,6 +2,8 @@
 //! brings a release into krew's index. Both are made of `krew-manifest.yaml`, line by line, so that it alone is
 //! written by hand.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, Result, ensure};
 
 use super::{Sum, version};
@@ -38,7 +40,7 @@ pub(crate) fn template(manifest: &str) -> Result<String> {
         if let Some(uri) = value(line, "uri") {
             let place = line.split("uri:").next().context("a line without a beginning")?;
             let uri = uri.replace(&version, "{{ .TagName }}");
-            text.push_str(&format!("{place}{{{{addURIAndSha \"{uri}\" .TagName }}}}\n"));
+            writeln!(text, "{place}{{{{addURIAndSha \"{uri}\" .TagName }}}}")?;
         } else if value(line, "sha256").is_none() {
             text.push_str(&line.replace(&version, "{{ .TagName }}"));
             text.push('\n');

@@ -1,4 +1,4 @@
-//! The list of what is built in, for programs: CycloneDX.
+//! The list of what is built in, for programs, as `CycloneDX` has it.
 
 use std::path::Path;
 

@@ -16,14 +16,18 @@ pub(crate) struct Sum {
 impl Sum {
     pub(crate) fn of(file: &str, bytes: &[u8]) -> Self {
         let sum = ring::digest::digest(&ring::digest::SHA256, bytes);
-        let hex = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { file: file.to_owned(), hex }
+        Self { file: file.to_owned(), hex: hex(sum.as_ref()) }
     }
 
     /// As `sha256sum` writes and reads it.
     pub(crate) fn line(&self) -> String {
         format!("{}  {}\n", self.hex, self.file)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Those of this version's archives in a folder, by name.
