@@ -88,7 +88,7 @@ fn the_installer_makes_names_by_which_kubectl_and_docker_find_the_program(server
     install.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path());
     let said = output(install.arg("--archive").arg(archive))?;
     let bin = home.path().join(".local/bin");
-    ensure!(said.starts_with(&format!("installed idpbuilder-push {}", env!("CARGO_PKG_VERSION"))), "{said}");
+    ensure!(said.starts_with(&format!("installed idpbuilder-push v{}", env!("CARGO_PKG_VERSION"))), "{said}");
     let completed =
         output(kubectl(servers, &bin, home.path()).args(["__complete", "idpbuilder-push", "--plain"]))?;
     ensure!(completed.starts_with("--plain-http\t"), "{completed}");
