@@ -5,6 +5,7 @@ mod content;
 mod dist;
 mod doctor;
 mod engines;
+mod faults;
 mod guides;
 mod helper;
 mod logins;
@@ -30,6 +31,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         prune::CASES,
         referrers::CASES,
         registries::CASES,
+        faults::CASES,
         routes::CASES,
         verify::CASES,
         watch::CASES,

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -14,8 +15,9 @@ const GO_MOD: &str = include_str!("../../servers/gitea/go.mod");
 
 /// A Gitea with a fresh sqlite database, and its administrator `giteaAdmin`, as idpbuilder sets it up.
 pub(crate) struct Gitea {
-    _server: Server,
-    folder: TempDir,
+    /// `None` while it is away.
+    server: Option<Server>,
+    installed: Installed,
     pub(crate) port: u16,
     pub(crate) password: String,
     pub(crate) token: String,
@@ -25,23 +27,99 @@ impl Gitea {
     pub(crate) const ADMIN: &str = "giteaAdmin";
 
     pub(crate) fn start() -> Result<Self> {
-        let installed = Installed::new()?;
+        Self::start_on(None)
+    }
+
+    /// Its data, the database too, on a disk of so many bytes that only it can see.
+    pub(crate) fn start_on_small_disk(bytes: u64) -> Result<Self> {
+        Self::start_on(Some(bytes))
+    }
+
+    fn start_on(disk: Option<u64>) -> Result<Self> {
+        let installed = Installed::new(disk)?;
         // Idpbuilder's passwords hold specials, which a shell or a URL would spoil.
         let password = "p@ss:w/rd#%20 'q\"$x&y?z=1+2~3\\4".to_owned();
         installed.run(&["migrate"])?;
         installed.create_admin(&password)?;
         let token = installed.token("e2e", "all")?;
         let port = installed.port;
-        let server = Server::start("gitea", installed.command().arg("web"), installed.folder.path())?
-            .ready(Duration::from_mins(1), || Endpoint::local(port).answers("/api/healthz"))?;
-        Ok(Self { _server: server, folder: installed.folder, port, password, token })
+        let server = Some(installed.serve()?);
+        Ok(Self { server, installed, port, password, token })
+    }
+
+    fn server(&self) -> Result<&Server> {
+        self.server.as_ref().context("Gitea is away")
+    }
+
+    /// Lets it stand still: connections are taken by the kernel, and nobody answers.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        self.server()?.signal("STOP")
+    }
+
+    pub(crate) fn thaw(&self) -> Result<()> {
+        self.server()?.signal("CONT")
+    }
+
+    /// Without a chance to finish anything.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.server()?.signal("KILL")?;
+        self.server = None;
+        Ok(())
+    }
+
+    /// As it was told to end, so that it finishes what it is at.
+    pub(crate) fn stop(&mut self) {
+        self.server = None;
+    }
+
+    /// On the same data and port.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        self.server = Some(self.installed.serve()?);
+        Ok(())
+    }
+
+    /// Tokens that it has given out are worth nothing when it starts again.
+    pub(crate) fn change_token_secret(&self) -> Result<()> {
+        let secret = self.installed.secret("JWT_SECRET")?;
+        let path = self.installed.folder.path().join("app.ini");
+        let settings = fs::read_to_string(&path)?;
+        let changed = settings.lines().map(|line| match line.split_once(" = ") {
+            Some((name @ "JWT_SECRET", _)) => format!("{name} = {}\n", secret.trim()),
+            _ => format!("{line}\n"),
+        });
+        Ok(fs::write(path, changed.collect::<String>())?)
+    }
+
+    /// Its data as it sees them, which may be on a disk of its own.
+    fn data(&self) -> Result<PathBuf> {
+        let folder = self.installed.folder.path().join("data");
+        let seen = PathBuf::from(format!("/proc/{}/root", self.server()?.pid()));
+        Ok(if self.installed.disk.is_some() { seen.join(folder.strip_prefix("/")?) } else { folder })
+    }
+
+    pub(crate) fn database(&self) -> Result<PathBuf> {
+        Ok(self.data()?.join("gitea.db"))
+    }
+
+    /// Takes all but so many bytes of its small disk; the room is there again when the file is gone.
+    pub(crate) fn fill_disk(&self, left: u64) -> Result<PathBuf> {
+        let path = self.data()?.join("ballast");
+        let mut ballast = fs::File::create(&path)?;
+        let free = || -> Result<u64> {
+            let disk = rustix::fs::statvfs(&path)?;
+            Ok(disk.f_bavail * disk.f_frsize)
+        };
+        while free()? > left {
+            let piece = usize::try_from((free()? - left).min(1 << 20))?;
+            ballast.write_all(&vec![1; piece])?;
+        }
+        Ok(path)
     }
 
     /// Where the content of a digest is stored.
     pub(crate) fn file_of(&self, digest: &str) -> Result<PathBuf> {
         let hash = digest.strip_prefix("sha256:").context("no sha256 digest")?;
-        let below = format!("data/packages/{}/{}/{hash}", &hash[..2], &hash[2..4]);
-        Ok(self.folder.path().join(below))
+        Ok(self.data()?.join(format!("packages/{}/{}/{hash}", &hash[..2], &hash[2..4])))
     }
 
     /// The administrator, straight to Gitea and past the ingress.
@@ -79,22 +157,59 @@ struct Installed {
     folder: TempDir,
     binary: PathBuf,
     port: u16,
+    /// Bytes of the disk that its data are on, where that is not the machine's.
+    disk: Option<u64>,
 }
 
+/// Runs what follows with a disk of its own for the data, on which it finds what was there before. A user
+/// namespace gives the right to mount; both are gone when the program ends.
+const ON_SMALL_DISK: [&str; 6] = [
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "sh",
+    "-ec",
+    "cp -a \"$1\" \"$1.before\"; mount -t tmpfs -o size=\"$2\" small \"$1\"; cp -a \"$1.before/.\" \"$1\"; shift 2; exec \"$@\"",
+];
+
 impl Installed {
-    fn new() -> Result<Self> {
+    fn new(disk: Option<u64>) -> Result<Self> {
         let root = built("gitea", "code.gitea.io/gitea", GO_MOD)?;
         let binary = root.join("gitea");
         let folder = tempfile::Builder::new().prefix("e2e-gitea-").tempdir()?;
         let port = free_port()?;
-        let secret = |name: &str| output(Command::new(&binary).args(["generate", "secret", name]));
+        let installed = Self { folder, binary, port, disk };
+        let secret = |name: &str| installed.secret(name);
         let secrets = [secret("SECRET_KEY")?, secret("INTERNAL_TOKEN")?, secret("JWT_SECRET")?];
-        fs::write(folder.path().join("app.ini"), app_ini(folder.path(), &root, port, &secrets))?;
-        Ok(Self { folder, binary, port })
+        let folder = installed.folder.path();
+        fs::create_dir(folder.join("data"))?;
+        fs::write(folder.join("app.ini"), app_ini(folder, &root, port, &secrets))?;
+        Ok(installed)
+    }
+
+    fn secret(&self, name: &str) -> Result<String> {
+        output(Command::new(&self.binary).args(["generate", "secret", name]))
+    }
+
+    fn serve(&self) -> Result<Server> {
+        let mut command = match self.disk {
+            None => self.command(),
+            Some(bytes) => {
+                let mut own = Command::new("unshare");
+                own.args(ON_SMALL_DISK).arg("sh").arg(self.folder.path().join("data")).arg(bytes.to_string());
+                own.arg(&self.binary);
+                self.configured(own)
+            }
+        };
+        Server::start("gitea", command.arg("web"), self.folder.path())?
+            .ready(Duration::from_mins(1), || Endpoint::local(self.port).answers("/api/healthz"))
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+        self.configured(Command::new(&self.binary))
+    }
+
+    fn configured(&self, mut command: Command) -> Command {
         command.arg("--config").arg(self.folder.path().join("app.ini"));
         command.env("GITEA_I_AM_BEING_UNSAFE_RUNNING_AS_ROOT", "true").env("HOME", self.folder.path());
         command
@@ -145,7 +260,7 @@ fn app_ini(folder: &Path, root: &Path, port: u16, secrets: &[String; 3]) -> Stri
          [server]\nPROTOCOL = http\nHTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nSTATIC_ROOT_PATH = {root}\n\
          ROOT_URL = https://gitea.cnoe.localtest.me:8443/\nLOCAL_ROOT_URL = http://127.0.0.1:{port}/\n\
          APP_DATA_PATH = {folder}/data\nDISABLE_SSH = true\nOFFLINE_MODE = true\nLFS_START_SERVER = false\n\
-         [database]\nDB_TYPE = sqlite3\nPATH = {folder}/gitea.db\n\
+         [database]\nDB_TYPE = sqlite3\nPATH = {folder}/data/gitea.db\n\
          [security]\nINSTALL_LOCK = true\nSECRET_KEY = {secret_key}\nINTERNAL_TOKEN = {internal_token}\n\
          [oauth2]\nJWT_SECRET = {jwt_secret}\n\
          [packages]\nENABLED = true\n[repository]\nROOT = {folder}/repositories\n\

@@ -1,4 +1,4 @@
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -56,6 +56,10 @@ impl Endpoint {
         Self { port, authorization: Some(format!("Authorization: Basic {pair}\r\n")) }
     }
 
+    pub(crate) fn bearer(port: u16, token: &str) -> Self {
+        Self { port, authorization: Some(format!("Authorization: Bearer {token}\r\n")) }
+    }
+
     pub(crate) fn get(&self, path: &str) -> Result<Answer> {
         self.send("GET", path, "Accept: */*\r\n", &[])
     }
@@ -73,6 +77,33 @@ impl Endpoint {
 
     pub(crate) fn answers(&self, path: &str) -> bool {
         self.get(path).is_ok_and(|answer| answer.status == 200)
+    }
+}
+
+/// Questions on one connection that stays open, which answers without a body make simple.
+pub(crate) struct Questions {
+    stream: BufReader<TcpStream>,
+    headers: String,
+}
+
+impl Questions {
+    pub(crate) fn to(endpoint: &Endpoint, accept: &str) -> Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", endpoint.port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        let login = endpoint.authorization.as_deref().unwrap_or_default();
+        let headers = format!("Host: localhost\r\nAccept: {accept}\r\n{login}");
+        Ok(Self { stream: BufReader::new(stream), headers })
+    }
+
+    pub(crate) fn head(&mut self, path: &str) -> Result<Answer> {
+        let request = format!("HEAD {path} HTTP/1.1\r\n{}\r\n", self.headers);
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            ensure!(self.stream.read_until(b'\n', &mut head)? > 0, "the connection was closed");
+        }
+        parse(&head, format!("HEAD {path}"))
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct IngressSettings {
     /// The name below which path routing finds Gitea.
     pub(crate) path_name: &'static str,
     pub(crate) body_limit: &'static str,
+    /// How long Gitea may be silent, or take nothing, before nginx answers 504.
+    pub(crate) patience: Duration,
     pub(crate) speaks: Speaks,
     /// `None`: one as idpbuilder makes it.
     pub(crate) certificate: Option<Certificate>,
@@ -38,6 +40,7 @@ impl Default for IngressSettings {
             gitea_names: vec!["gitea.cnoe.localtest.me", "gitea.localhost", "localhost"],
             path_name: "cnoe.localtest.me",
             body_limit: "1024m",
+            patience: Duration::from_mins(1),
             speaks: Speaks::Https,
             certificate: None,
         }
@@ -59,6 +62,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// Head and body.
     pub(crate) bytes: u64,
+    pub(crate) status: u16,
 }
 
 impl Ingress {
@@ -100,7 +104,8 @@ impl Request {
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-        Some(Self { method, path, bytes: words.next()?.parse().ok()? })
+        let (bytes, status) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some(Self { method, path, bytes, status })
     }
 }
 
@@ -108,12 +113,13 @@ fn nginx_conf(folder: &Path, port: u16, gitea: u16, settings: &IngressSettings) 
     let folder = folder.display();
     let (names, path_name, body_limit) =
         (settings.gitea_names.join(" "), settings.path_name, settings.body_limit);
+    let patience = format!("{}s", settings.patience.as_secs());
     let proxy = "proxy_pass http://gitea;";
     let mut text = String::new();
     // Without `user` nginx's workers would be nobody, who cannot enter a temporary folder of root's.
     writeln!(text, "user root root;\ndaemon off;\nworker_processes 2;\npid {folder}/nginx.pid;")?;
     writeln!(text, "events {{ worker_connections 1024; }}\nhttp {{")?;
-    writeln!(text, "log_format short '$request_method $request_uri $request_length';")?;
+    writeln!(text, "log_format short '$request_method $request_uri $request_length $status';")?;
     writeln!(text, "access_log {folder}/access.log short;")?;
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(text, "{kind}_temp_path {folder}/{kind};")?;
@@ -121,7 +127,7 @@ fn nginx_conf(folder: &Path, port: u16, gitea: u16, settings: &IngressSettings) 
     // One pod is three equal upstreams: that is how ingress-nginx comes to send a PUT again.
     let pod = format!("server 127.0.0.1:{gitea};");
     writeln!(text, "upstream gitea {{ {pod} {pod} {pod} keepalive 32; }}")?;
-    writeln!(text, "{}", PROXY.replace("BODY_LIMIT", body_limit))?;
+    writeln!(text, "{}", PROXY.replace("BODY_LIMIT", body_limit).replace("PATIENCE", &patience))?;
     writeln!(text, "ssl_certificate {folder}/tls.crt;\nssl_certificate_key {folder}/tls.key;")?;
     let tls = if settings.speaks == Speaks::Https { " ssl http2" } else { "" };
     let listen = format!("listen 127.0.0.1:{port}{tls};");
@@ -146,8 +152,8 @@ proxy_request_buffering on;
 proxy_buffering off;
 proxy_http_version 1.1;
 proxy_connect_timeout 5s;
-proxy_read_timeout 60s;
-proxy_send_timeout 60s;
+proxy_read_timeout PATIENCE;
+proxy_send_timeout PATIENCE;
 client_body_timeout 60s;
 keepalive_timeout 75s;
 keepalive_requests 1000;

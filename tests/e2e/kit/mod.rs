@@ -12,6 +12,7 @@ pub(crate) mod image;
 mod ingress;
 mod kube_api;
 mod objects;
+mod observer;
 mod podman;
 mod process;
 mod pulled;
@@ -33,10 +34,11 @@ pub(crate) use http::Endpoint;
 pub(crate) use ingress::{Ingress, IngressSettings, Speaks};
 pub(crate) use kube_api::KubeApi;
 pub(crate) use objects::{credential, describe_cluster, localbuild};
+pub(crate) use observer::Observer;
 pub(crate) use podman::Podman;
-pub(crate) use process::output;
+pub(crate) use process::{output, soak};
 pub(crate) use pulled::{Pulled, digest_of, pulled};
-pub(crate) use push::{Push, Ran};
+pub(crate) use push::{Push, Ran, Running};
 pub(crate) use relay::Relay;
 
 /// Everything that the trials share: a cluster as idpbuilder makes it, a Docker engine and a plain registry.

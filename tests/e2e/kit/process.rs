@@ -47,6 +47,15 @@ impl Server {
         Ok(self)
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A signal by its name, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        output(Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()])).map(drop)
+    }
+
     fn log_tail(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -57,13 +66,18 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // TERM first: nginx and dockerd have children of their own that only they can stop.
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().is_ok_and(|status| status.success());
+        let asked = self.signal("TERM").is_ok();
         if !asked || !matches!(ended(&mut self.child, Duration::from_secs(15)), Ok(Some(_))) {
             self.child.kill().ok();
             self.child.wait().ok();
         }
     }
+}
+
+/// Whether there is time for what takes minutes: `make soak`.
+#[expect(clippy::disallowed_methods, reason = "it is about the tests, not about the program")]
+pub(crate) fn soak() -> bool {
+    std::env::var_os("IDPBUILDER_PUSH_SOAK").is_some()
 }
 
 /// How the process ended, or `None` if it still runs after `within`.

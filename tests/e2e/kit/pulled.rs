@@ -16,7 +16,7 @@ pub(crate) struct Pulled {
 }
 
 /// `*/*` is not enough: distribution then hides every manifest that is not Docker's.
-const MANIFESTS: [&str; 4] = [
+pub(super) const MANIFESTS: [&str; 4] = [
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",

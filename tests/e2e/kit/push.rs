@@ -90,6 +90,12 @@ impl Push {
         Ok(self)
     }
 
+    /// Longest time for the run, where two minutes are too short.
+    pub(crate) fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     pub(crate) fn run(self) -> Result<Ran> {
         self.start()?.wait()
     }
@@ -110,15 +116,21 @@ impl Running {
 
     /// Waits until the run has answered with so many lines.
     pub(crate) fn answers(&mut self, lines: usize) -> Result<()> {
-        while self.read("stdout")?.lines().count() < lines {
+        let answered = self.home.path().join("stdout");
+        self.until(|| Ok(fs::read_to_string(&answered)?.lines().count() >= lines))
+    }
+
+    /// Waits until `reached` says yes, and fails if the run ends before.
+    pub(crate) fn until(&mut self, mut reached: impl FnMut() -> Result<bool>) -> Result<()> {
+        while !reached()? {
             let status = self.child.try_wait()?;
             ensure!(
                 status.is_none() && self.began.elapsed() < self.timeout,
-                "not {lines} lines:\n{}\n{}",
+                "not reached, {status:?}:\n{}\n{}",
                 self.read("stdout")?,
                 self.read("stderr")?
             );
-            sleep(Duration::from_millis(20));
+            sleep(Duration::from_millis(5));
         }
         Ok(())
     }
