@@ -36,7 +36,7 @@ fn sections() -> Vec<(u32, Vec<Row>)> {
     [61, 107, 13].into_iter().zip(sections).collect()
 }
 
-/// Names of functions behind `#[test]` or `#[tokio::test]`.
+/// Names of functions behind `#[test]` or `#[tokio::test]`, and of the cases of `tests/e2e`.
 fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() {
@@ -44,6 +44,9 @@ fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
         } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(entry.path()).unwrap();
             let mut marked = false;
+            let cases = text.split_once("\ncases![").and_then(|(_, rest)| rest.split_once("];"));
+            let cases = cases.into_iter().flat_map(|(cases, _)| cases.split(','));
+            names.extend(cases.map(|case| case.trim().to_owned()));
             for line in text.lines().map(str::trim) {
                 marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
                 if let Some(rest) = line.trim_start_matches("async ").strip_prefix("fn ") {

@@ -61,6 +61,9 @@ fn exhausted(failure: Failure, status: Option<u16>, scene: &Scene<'_>) -> Failur
             .run("See what is free", "kubectl -n gitea exec deploy/my-gitea -- df -h /data")
             .run("Or what Gitea says", "kubectl -n gitea logs deploy/my-gitea --tail 50")
             .run("Then push again", scene.again("--retries 10")),
+        (Some(500), None) => failure
+            .say("Ask whoever runs the registry what its log says; a full disk is told like this too")
+            .run("Then push again", scene.again("--retries 10")),
         (Some(502..=504), Some(_)) => failure
             .run("See whether Gitea runs", "kubectl -n gitea get pods")
             .run("Then push again", scene.again("--retries 10")),

@@ -410,8 +410,14 @@ fn refusals_of_a_registry_that_is_no_clusters_are_explained() {
             Some(&elsewhere(TlsFacts::System, AuthSource::None)),
         ),
         explained([refused(Refusal::Quota, 507, "")], None),
+        explained([exhausted(Some(500))], Some(&elsewhere(TlsFacts::System, AuthSource::None))),
     ];
     assert_snapshot!(texts.concat());
+}
+
+fn exhausted(status: Option<u16>) -> RegistryError {
+    let subject = "giteaadmin/myapp".into();
+    RegistryError::Exhausted { subject, attempts: 6, last: "empty answer".into(), status }
 }
 
 fn network(source: NetworkFault) -> RegistryError {
@@ -462,12 +468,6 @@ fn certificates_that_are_not_trusted_are_explained() {
 
 #[test]
 fn the_rest_of_a_registrys_errors_is_explained() {
-    let exhausted = |status| RegistryError::Exhausted {
-        subject: "giteaadmin/myapp".into(),
-        attempts: 6,
-        last: "empty answer".into(),
-        status,
-    };
     assert_snapshot!(explained(
         [
             RegistryError::Realm { origin: origin(), realm: "auth.example".into() },

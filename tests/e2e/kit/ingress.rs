@@ -124,8 +124,9 @@ fn nginx_conf(folder: &Path, port: u16, gitea: u16, settings: &IngressSettings) 
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(text, "{kind}_temp_path {folder}/{kind};")?;
     }
-    // One pod is three equal upstreams: that is how ingress-nginx comes to send a PUT again.
-    let pod = format!("server 127.0.0.1:{gitea};");
+    // One pod is three equal upstreams: that is how ingress-nginx comes to send a PUT again. It asks anew each
+    // time, where nginx would leave an upstream that failed alone for ten seconds.
+    let pod = format!("server 127.0.0.1:{gitea} max_fails=0;");
     writeln!(text, "upstream gitea {{ {pod} {pod} {pod} keepalive 32; }}")?;
     writeln!(text, "{}", PROXY.replace("BODY_LIMIT", body_limit).replace("PATIENCE", &patience))?;
     writeln!(text, "ssl_certificate {folder}/tls.crt;\nssl_certificate_key {folder}/tls.key;")?;
