@@ -6,9 +6,11 @@ TARGET ?=
 DIST_PROFILE ?= release
 DIST = $(CARGO) run --locked --quiet --example dist --
 KREW ?= krew
+# For `make fuzz`.
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo check lint audit setup test coverage soak cluster bench dist dist-index krew-check sign release-notes
+.PHONY: help build install demo check lint audit setup test coverage soak cluster bench fuzz dist dist-index krew-check sign release-notes
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +51,8 @@ soak: setup ## the long tests, with figures: a million traces, hundreds of kills
 	PROPTEST_CASES=1000000 $(CARGO) test --locked --lib registry::upload
 	IDPBUILDER_PUSH_SOAK=1 $(CARGO) test --locked --test it soak:: -- --nocapture --test-threads=1
 	IDPBUILDER_PUSH_SOAK=1 $(CARGO) test --locked --test e2e -- killed_at_any_moment
+	IDPBUILDER_PUSH_SOAK=1 $(CARGO) test --locked --test e2e -- a_gitea_that_stands_still
+	IDPBUILDER_PUSH_SOAK=1 $(CARGO) test --locked --lib fuzz::tests
 
 coverage: setup ## lines that tests run, without and with real servers
 	tests/coverage --all
@@ -74,3 +78,10 @@ release-notes: ## what CHANGELOG.md says of TAG=vX.Y.Z, which must be the versio
 
 sign: ## a signature of target/dist/SHA256SUMS; needs cosign and somebody who may sign
 	cosign sign-blob --yes --bundle target/dist/SHA256SUMS.sigstore.json target/dist/SHA256SUMS
+
+fuzz: ## looks for bytes that a parser does not bear; TARGET=tar SECONDS=60; the list is in src/fuzz.rs
+	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked --quiet cargo-fuzz
+	cp Cargo.lock fuzz/Cargo.lock
+	mkdir -p fuzz/corpus/$(or $(TARGET),tar)
+	TARGET=$(or $(TARGET),tar) $(CARGO) +nightly fuzz run parsers fuzz/corpus/$(or $(TARGET),tar) testdata/fuzz/$(or $(TARGET),tar) -- \
+		-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=512

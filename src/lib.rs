@@ -119,6 +119,10 @@ pub mod verify;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
+
 mod job;
 
 use std::time::Instant;

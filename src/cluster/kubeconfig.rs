@@ -126,7 +126,7 @@ fn read(path: &Path) -> Result<Option<kube::config::Kubeconfig>, ClusterError> {
 }
 
 /// Aliases are bounded by the YAML reader, which counts what they expand to.
-fn parse(bytes: &[u8]) -> Result<kube::config::Kubeconfig, String> {
+pub(super) fn parse(bytes: &[u8]) -> Result<kube::config::Kubeconfig, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     kube::config::Kubeconfig::from_yaml(text).map_err(|error| match error {
@@ -162,7 +162,7 @@ fn resolve(document: &mut kube::config::Kubeconfig, folder: &Path) {
     }
 }
 
-fn loaded(document: kube::config::Kubeconfig, shown: String) -> Loaded {
+pub(super) fn loaded(document: kube::config::Kubeconfig, shown: String) -> Loaded {
     let contexts = document.contexts.iter().filter_map(|named| context(&document, named)).collect();
     let current = document.current_context.clone().filter(|current| !current.is_empty());
     Loaded { document, shown, contexts, current }

@@ -13,6 +13,8 @@ mod endpoint;
 mod error;
 mod explored;
 mod find;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod ingress;
 mod kubeconfig;
 mod localbuild;

@@ -92,7 +92,7 @@ pub(super) async fn read(api: &Api, candidates: Vec<SecretName>) -> Result<Login
     Err(forbidden.unwrap_or(ClusterError::SecretNotFound { context, looked_for: candidates }))
 }
 
-fn decode(name: &SecretName, encoded: &Encoded) -> Result<Login, ClusterError> {
+pub(super) fn decode(name: &SecretName, encoded: &Encoded) -> Result<Login, ClusterError> {
     let refused = |missing, reason: &str| ClusterError::SecretIncomplete {
         secret: name.clone(),
         missing,

@@ -69,16 +69,22 @@ pub(super) async fn get(
         return Err(failed("it printed more than 64 KiB".to_owned()));
     }
     if status.success() {
-        let answer = serde_json::from_slice(&out).map_err(|_| failed("it printed no login".to_owned()))?;
-        return Ok(identity(&answer));
+        return login(&out).map_err(|reason| failed(reason.to_owned()));
     }
-    let (out, err) = (message(&out), message(&err));
-    if out == NONE || err == NONE {
-        return Ok(None);
-    }
+    refusal(&out, &err).map_or(Ok(None), |said| Err(failed(format!("{status}: {said}"))))
+}
+
+/// What a helper printed that knows the server, or a login of nothing.
+pub(super) fn login(out: &[u8]) -> Result<Option<Identity>, &'static str> {
+    serde_json::from_slice(out).map(|answer| identity(&answer)).map_err(|_| "it printed no login")
+}
+
+/// What a helper says that failed; `None` where it says that it has no such login.
+pub(super) fn refusal(out: &[u8], err: &[u8]) -> Option<String> {
+    let (out, err) = (message(out), message(err));
     // By the protocol the message is on standard output, where a login would be too.
-    let said = if err.is_empty() && !out.starts_with('{') { out } else { err };
-    Err(failed(format!("{status}: {said}")))
+    let said = if err.is_empty() && !out.starts_with('{') { out.clone() } else { err.clone() };
+    (out != NONE && err != NONE).then_some(said)
 }
 
 /// An answer without a login is one too: some helpers print empty values.

@@ -5,6 +5,8 @@
 
 mod config;
 mod entry;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod given;
 mod helper;
 mod key;

@@ -15,6 +15,8 @@ mod client;
 mod connect;
 mod courier;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod held;
 mod hosts;
 mod location;

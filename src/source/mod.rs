@@ -13,6 +13,8 @@ mod docker_archive;
 mod document;
 mod engine;
 mod folder;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod layout;
 mod magic;
 mod manifests;

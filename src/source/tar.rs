@@ -91,7 +91,9 @@ impl TarIndex {
         let Some(name) = clean(&entry.name) else { return };
         let found = match entry.kind {
             _ if entry.sparse => Entry::Other("is stored sparse"),
-            EntryType::Regular if entry.name.ends_with(b"/") => Entry::Other("is no file"),
+            EntryType::Regular | EntryType::Continuous if entry.name.ends_with(b"/") => {
+                Entry::Other("is no file")
+            }
             EntryType::Regular | EntryType::Continuous => {
                 Entry::File { offset: entry.offset, len: entry.len, twin: None }
             }
@@ -188,6 +190,28 @@ impl TarIndex {
     fn fault(&self, reason: &str) -> SourceError {
         damaged(&self.file, reason)
     }
+}
+
+/// A file of an archive as it is found there, for comparison with what other readers see.
+#[cfg(any(test, feature = "fuzzing"))]
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) name: Vec<u8>,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    pub(crate) sparse: bool,
+}
+
+/// All files of an archive in their order.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn files(file: &SourceFile) -> Result<Vec<Seen>, SourceError> {
+    let (mut walk, mut files) = (Walk::new(file), Vec::new());
+    while let Some(walk::Entry { name, kind, offset, len, sparse, .. }) = walk.next()? {
+        if matches!(kind, EntryType::Regular | EntryType::Continuous) {
+            files.push(Seen { name, offset, len, sparse });
+        }
+    }
+    Ok(files)
 }
 
 /// Whether a file's first block is the header of a tar entry.

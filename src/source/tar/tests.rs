@@ -155,6 +155,26 @@ fn a_name_without_an_entry_or_twice_is_refused() {
 }
 
 #[test]
+fn an_entry_whose_name_stands_in_two_forms_is_refused() {
+    // The first reader takes one of them, and the next the other.
+    for (kind, records) in [(b'L', "14 path=other\n"), (b'K', "18 linkpath=other\n")] {
+        let long = entry(kind, "l", b"name\0", |_| {});
+        let (pax, link) =
+            (pax(records.as_bytes()), entry(b'2', "a", b"", |h| h.as_old_mut().linkname[0] = b'x'));
+        for parts in [[long.clone(), pax.clone(), link.clone()], [pax, long, link]] {
+            assert!(refused(&ended(&parts)).contains("two names"));
+        }
+    }
+}
+
+#[test]
+fn records_of_the_kind_that_solaris_wrote_are_refused() {
+    // They are records to GNU tar and libarchive, and an entry to Go.
+    let records = entry(b'X', "x", b"11 size=512\n", |_| {});
+    assert!(refused(&ended(&[records, file("a", b""), file("b", b"")])).contains("Solaris"));
+}
+
+#[test]
 fn a_long_name_in_a_header_of_an_old_form_is_refused() {
     let old = entry(b'L', "l", b"name\0", |header| header.as_mut_bytes()[257..].fill(0));
     assert!(refused(&ended(&[old, file("a", b"")])).contains("old form"));
@@ -231,14 +251,8 @@ fn first_reader(bytes: &[u8]) -> Option<Vec<(Vec<u8>, u64, u64)>> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let source = SourceFile::open(file.path(), &FilePool::new(1)).unwrap();
-    let mut walk = Walk::new(&source);
-    let mut files = Vec::new();
-    while let Some(entry) = walk.next().ok()? {
-        if matches!(entry.kind, EntryType::Regular | EntryType::Continuous) {
-            files.push((entry.name, entry.offset, entry.len));
-        }
-    }
-    Some(files)
+    let files = super::files(&source).ok()?.into_iter();
+    Some(files.map(|entry| (entry.name, entry.offset, entry.len)).collect())
 }
 
 proptest! {

@@ -81,6 +81,10 @@ impl<'a> Walk<'a> {
                     }
                     false
                 }
+                // For some readers it is the same as `x`, and for others an entry.
+                kind if kind.as_byte() == b'X' => {
+                    return Err(self.fault(at, "a PAX header has the form that Solaris wrote"));
+                }
                 EntryType::GNUSparse => return Err(self.fault(at, "an entry is stored sparse")),
                 _ => return self.entry(&header, ahead).map(Some),
             };
@@ -123,6 +127,9 @@ impl<'a> Walk<'a> {
     fn entry(&mut self, header: &Header, ahead: Ahead) -> Result<Entry, SourceError> {
         let at = self.offset;
         let pax = ahead.pax.unwrap_or_default();
+        if (ahead.name.is_some() && pax.path.is_some()) || (ahead.link.is_some() && pax.linkpath.is_some()) {
+            return Err(self.fault(at, "one entry has two names"));
+        }
         let name = ahead.name.or(pax.path).unwrap_or_else(|| header.path_bytes().into_owned());
         let linked = || header.link_name_bytes().unwrap_or_default().into_owned();
         let link = ahead.link.or(pax.linkpath).unwrap_or_else(linked);
