@@ -83,5 +83,5 @@ fuzz: ## looks for bytes that a parser does not bear; TARGET=tar SECONDS=60; the
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked --quiet cargo-fuzz
 	cp Cargo.lock fuzz/Cargo.lock
 	mkdir -p fuzz/corpus/$(or $(TARGET),tar)
-	TARGET=$(or $(TARGET),tar) $(CARGO) +nightly fuzz run parsers fuzz/corpus/$(or $(TARGET),tar) testdata/fuzz/$(or $(TARGET),tar) -- \
+	TARGET=$(or $(TARGET),tar) $(CARGO) +nightly fuzz run parsers fuzz/corpus/$(or $(TARGET),tar) fuzz/seeds/$(or $(TARGET),tar) -- \
 		-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=512

@@ -1,5 +1,5 @@
 //! Whatever others wrote, as functions of bytes that neither panic nor hang: for `make fuzz`, which looks for new
-//! bytes, and for a test here, which changes those of `testdata/fuzz`. This list is the only one.
+//! bytes, and for a test here, which changes those of `fuzz/seeds`. This list is the only one.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ mod tests;
 /// Tries some bytes, and panics where they lead to what may not be.
 pub type Target = fn(&[u8]);
 
-/// Each by the name of its folder in `testdata/fuzz`.
+/// Each by the name of its folder in `fuzz/seeds`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("tar", source::fuzz::tar),
     ("archive", source::fuzz::archive),

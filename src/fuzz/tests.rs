@@ -53,7 +53,7 @@ impl Random {
 }
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -94,7 +94,7 @@ fn changed_bytes_of_all_kinds_are_read_or_refused() {
 
 #[test]
 fn every_folder_of_the_corpus_has_its_target() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
     let folders = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let folders = folders.filter(|entry| entry.file_type().unwrap().is_dir());
     let mut folders: Vec<String> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();

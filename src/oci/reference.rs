@@ -8,7 +8,10 @@ use super::{Repository, Tag};
 /// # Errors
 /// When it is no reference.
 pub fn reference(text: &str) -> Result<Reference, ParseError> {
-    plain(text).map_or_else(|| Reference::try_from(text), Ok)
+    let read = plain(text).map_or_else(|| Reference::try_from(text), Ok)?;
+    // The pattern takes what stands before the first slash for a host, which may have capitals.
+    let capitals = read.repository().contains(|character: char| character.is_ascii_uppercase());
+    if capitals { Err(ParseError::NameContainsUppercase) } else { Ok(read) }
 }
 
 const HUB: &str = "docker.io";
@@ -71,6 +74,7 @@ mod tests {
         assert_eq!(plain(&pinned), None);
         assert!(reference(&pinned).is_ok_and(|pinned| pinned.digest().is_some()));
         assert!(reference("Web:1").is_err());
+        assert_eq!(reference("Team/web:1"), Err(ParseError::NameContainsUppercase));
         assert_eq!(reference("docker.io/nginx").unwrap().repository(), "library/nginx");
     }
 

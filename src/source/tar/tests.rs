@@ -175,6 +175,14 @@ fn records_of_the_kind_that_solaris_wrote_are_refused() {
 }
 
 #[test]
+fn a_long_name_that_goes_on_after_its_end_is_refused() {
+    let mut long = entry(b'L', "l", b"name and more", |header| header.set_size(4));
+    assert!(refused(&ended(&[long.clone(), file("a", b"")])).contains("goes on"));
+    long[512 + 4..].fill(0);
+    assert!(index(&ended(&[long, file("a", b"")])).unwrap().has("name"));
+}
+
+#[test]
 fn a_long_name_in_a_header_of_an_old_form_is_refused() {
     let old = entry(b'L', "l", b"name\0", |header| header.as_mut_bytes()[257..].fill(0));
     assert!(refused(&ended(&[old, file("a", b"")])).contains("old form"));

@@ -189,9 +189,17 @@ impl<'a> Walk<'a> {
 
     /// A long name; the NUL at its end is no part of it.
     fn text(&mut self, header: &Header) -> Result<Vec<u8>, SourceError> {
+        let begin = self.offset;
         let mut text = self.body(header)?;
         if text.last() == Some(&0) {
             text.pop();
+        } else if !text.len().is_multiple_of(BLOCK) {
+            // Some readers go on to the first NUL, beyond the size.
+            let (mut next, end) = ([0], begin.saturating_add(text.len() as u64));
+            self.fill(end, &mut next)?;
+            if next != [0] {
+                return Err(self.fault(end, "a long name goes on after its end"));
+            }
         }
         Ok(text)
     }
