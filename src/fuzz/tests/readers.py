@@ -20,7 +20,9 @@ def by_python(path):
                 return None, False
     except Exception:
         return None, False
-    files = [entry for entry in entries if entry.isreg() and not entry.name.endswith("/")]
+    # It takes the slash off the end of a path in a PAX record, where the entry is a file for it.
+    is_folder = lambda entry: entry.pax_headers.get("path", entry.name).endswith("/")
+    files = [entry for entry in entries if entry.isreg() and not is_folder(entry)]
     seen = [[os.fsencode(file.name).hex(), file.offset_data, file.size] for file in files]
     return seen, all(entry.type in tarfile.SUPPORTED_TYPES for entry in entries)
 
