@@ -2,10 +2,17 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use kube::config::{KubeconfigError, NamedAuthInfo, NamedContext};
+use kube::config::{AuthInfo, KubeconfigError, NamedContext};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::{Host, Url};
 
 use super::{ClusterError, Kubeconfig};
+
+mod server;
+
+pub(super) use server::uri;
 
 /// No kubeconfig is read beyond this many bytes. A kind context takes 6 KiB.
 pub(super) const FILE_LIMIT: u64 = 1024 * 1024;
@@ -31,7 +38,7 @@ impl Loaded {
 pub(super) struct Context {
     pub(super) name: String,
     pub(super) cluster: String,
-    /// The URL of its API server; empty when the kubeconfig has none.
+    /// The URL of its API server, with a scheme; empty when the kubeconfig has none.
     pub(super) server: String,
     pub(super) user: String,
     /// The program that its user logs in with.
@@ -119,6 +126,7 @@ fn read(path: &Path) -> Result<Option<kube::config::Kubeconfig>, ClusterError> {
         return Err(refused(path, "it is larger than 1 MiB".to_owned()));
     }
     let mut document = parse(&bytes).map_err(|reason| refused(path, reason))?;
+    unset_empty(&mut document);
     if let Some(folder) = path.parent() {
         resolve(&mut document, folder);
     }
@@ -162,30 +170,55 @@ fn resolve(document: &mut kube::config::Kubeconfig, folder: &Path) {
     }
 }
 
+/// Takes empty values for unset, as kubectl does: where files are merged, an empty value of the first does
+/// not hide that of the next.
+fn unset_empty(document: &mut kube::config::Kubeconfig) {
+    for value in [&mut document.current_context, &mut document.kind, &mut document.api_version] {
+        *value = value.take().filter(|value| !value.is_empty());
+    }
+    document.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()).for_each(filled);
+    document.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()).for_each(filled);
+}
+
+/// Drops the fields that are empty. Line breaks in base64 come from block scalars, and Go reads past them.
+fn filled<T: Serialize + DeserializeOwned>(section: &mut T) {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(&*section) else { return };
+    fields.retain(|name, value| {
+        let Value::String(text) = value else { return true };
+        if name.ends_with("-data") {
+            text.retain(|character| !matches!(character, '\r' | '\n'));
+        }
+        !text.is_empty()
+    });
+    if let Ok(kept) = serde_json::from_value(Value::Object(fields)) {
+        *section = kept;
+    }
+}
+
 pub(super) fn loaded(document: kube::config::Kubeconfig, shown: String) -> Loaded {
     let contexts = document.contexts.iter().filter_map(|named| context(&document, named)).collect();
-    let current = document.current_context.clone().filter(|current| !current.is_empty());
+    let current = document.current_context.clone();
     Loaded { document, shown, contexts, current }
 }
 
 fn context(document: &kube::config::Kubeconfig, named: &NamedContext) -> Option<Context> {
     let context = named.context.as_ref()?;
     let cluster = document.clusters.iter().find(|cluster| cluster.name == context.cluster);
-    let server = cluster.and_then(|cluster| cluster.cluster.as_ref()?.server.clone());
+    let cluster = cluster.and_then(|named| named.cluster.as_ref());
     let user = context.user.clone().unwrap_or_default();
     let login = document.auth_infos.iter().find(|login| login.name == user);
+    let login = login.and_then(|named| named.auth_info.as_ref());
     Some(Context {
         name: named.name.clone(),
         cluster: context.cluster.clone(),
-        server: server.unwrap_or_default(),
+        server: cluster.map(|cluster| server::address(cluster, login)).unwrap_or_default(),
         plugin: login.and_then(plugin),
         user,
     })
 }
 
 /// The old `auth-provider` counts too: kube runs a program for some of them.
-fn plugin(user: &NamedAuthInfo) -> Option<String> {
-    let login = user.auth_info.as_ref()?;
+fn plugin(login: &AuthInfo) -> Option<String> {
     let exec = login.exec.as_ref().map(|exec| exec.command.clone().unwrap_or_default());
     exec.or_else(|| login.auth_provider.as_ref().map(|provider| provider.name.clone()))
 }

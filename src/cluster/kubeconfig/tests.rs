@@ -84,6 +84,83 @@ fn the_file_that_was_named_hides_the_list_and_the_list_hides_the_home() {
 }
 
 #[test]
+fn an_empty_value_does_not_hide_that_of_the_next_file() {
+    let empty = "apiVersion: ''\nkind: ''\ncurrent-context: ''\n";
+    let folder = folder(&[("empty", empty), ("kind", KIND)]);
+    let loaded = load(&listed(&folder, &["empty", "kind"])).unwrap();
+    assert_eq!(loaded.current.as_deref(), Some("kind-localdev"));
+    assert_eq!(load(&given(&folder, "empty")).unwrap().current, None);
+}
+
+#[test]
+fn empty_values_of_a_cluster_and_a_user_are_unset() {
+    let text = "\
+clusters:
+- name: c
+  cluster: {server: 'https://h', certificate-authority: '', certificate-authority-data: '', proxy-url: '', tls-server-name: ''}
+users:
+- name: u
+  user: {token: '', tokenFile: '', client-certificate: '', client-certificate-data: '', client-key: '', client-key-data: '', username: '', password: '', as: ''}
+- name: v
+  user: {token: made-up, as-groups: [''], as-user-extra: {k: ['']}}
+";
+    let folder = folder(&[("c", text)]);
+    let document = load(&given(&folder, "c")).unwrap().document;
+    let cluster = serde_json::to_value(document.clusters[0].cluster.as_ref().unwrap()).unwrap();
+    assert_eq!(cluster, serde_json::json!({ "server": "https://h" }));
+    let user = |at: usize| serde_json::to_value(document.auth_infos[at].auth_info.as_ref().unwrap()).unwrap();
+    assert_eq!(user(0), serde_json::json!({}));
+    let expected =
+        serde_json::json!({ "token": "made-up", "as-groups": [""], "as-user-extra": { "k": [""] } });
+    assert_eq!(user(1), expected);
+}
+
+#[test]
+fn base64_may_be_broken_into_lines() {
+    let text = "\
+clusters:
+- name: c
+  cluster:
+    server: https://h
+    certificate-authority-data: |
+      Q0Ey
+      Q0Ez
+users:
+- name: u
+  user: {client-certificate-data: \"Qw\\r\\n==\", client-key-data: \"S\\nw==\\n\", token: \"a\\nb\"}
+";
+    let folder = folder(&[("c", text)]);
+    let document = load(&given(&folder, "c")).unwrap().document;
+    let cluster = document.clusters[0].cluster.as_ref().unwrap();
+    assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Q0EyQ0Ez"));
+    let user = serde_json::to_value(document.auth_infos[0].auth_info.as_ref().unwrap()).unwrap();
+    let expected = serde_json::json!({
+        "client-certificate-data": "Qw==", "client-key-data": "Sw==", "token": "a\nb",
+    });
+    assert_eq!(user, expected);
+}
+
+#[test]
+fn an_address_without_a_scheme_gets_the_one_that_kubectl_takes() {
+    let text = "\
+clusters:
+- {name: plain, cluster: {server: '127.0.0.1:17001'}}
+- {name: tls, cluster: {server: 'localhost:6443', certificate-authority: ca.crt}}
+users:
+- {name: u, user: {client-certificate: c.crt}}
+contexts:
+- {name: a, context: {cluster: plain, user: ''}}
+- {name: b, context: {cluster: plain, user: u}}
+- {name: c, context: {cluster: tls}}
+";
+    let folder = folder(&[("c", text)]);
+    let contexts = load(&given(&folder, "c")).unwrap().contexts;
+    let servers: Vec<&str> = contexts.iter().map(|context| context.server.as_str()).collect();
+    assert_eq!(servers, ["http://127.0.0.1:17001", "https://127.0.0.1:17001", "https://localhost:6443"]);
+    assert!(contexts.iter().all(Context::is_loopback));
+}
+
+#[test]
 fn the_home_is_shown_as_a_tilde() {
     let home = folder(&[]);
     fs::create_dir(home.path().join(".kube")).unwrap();
