@@ -6,7 +6,7 @@ use jiff::Zoned;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -27,9 +27,10 @@ pub(super) fn begin(view: &View, ink: Ink, writer: &LogWriter) {
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter(view.level))).try_init();
 }
 
-/// Other crates get a word only when something is wrong: below that they may log headers and bodies.
+/// Other crates get a word only when something is wrong, since below that they may log headers and bodies,
+/// and only for whoever looks for a fault: what they complain of is in an error's causes already.
 fn filter(level: Level) -> Targets {
-    let others = level.min(Level::WARN);
+    let others = if level >= Level::DEBUG { LevelFilter::WARN } else { LevelFilter::OFF };
     Targets::new().with_target("idpbuilder_push", level).with_default(others)
 }
 
@@ -166,6 +167,14 @@ mod tests {
             tracing::debug!(status = 201, "answered");
         });
         assert_eq!(text, "DEBUG answered status=201 method=\"PUT\"\n");
+    }
+
+    #[test]
+    fn other_crates_are_not_heard_where_nobody_looks_for_a_fault() {
+        for level in [Level::ERROR, Level::WARN, Level::INFO] {
+            let text = logged(level, || tracing::error!(target: "kube_client::client::builder", "failed"));
+            assert_eq!(text, "");
+        }
     }
 
     #[test]

@@ -81,6 +81,18 @@ async fn an_api_behind_tls_is_asked_with_the_kubeconfigs_authority() {
 }
 
 #[tokio::test]
+async fn an_api_whose_address_has_no_scheme_is_asked() {
+    for api in [
+        Fake::start(Answers::cluster(&customization())).await,
+        Fake::start_tls(Answers::cluster(&customization())).await,
+    ] {
+        let api = api.without_scheme();
+        let file = File::new("kind-localdev").of("kind-localdev", &api);
+        assert_eq!(find(&query(&file)).await.unwrap().name, "localdev");
+    }
+}
+
+#[tokio::test]
 async fn path_routing_leaves_the_host_as_it_is() {
     let mut customization = customization();
     customization["usePathRouting"] = json!(true);

@@ -36,6 +36,28 @@ fn info_tells_the_start_and_the_end_of_each_image_with_its_time() {
     assert_eq!(logged(&ran, "DEBUG"), [""; 0]);
 }
 
+/// What another crate logs of a failure is in the error already.
+#[test]
+fn a_cluster_that_is_stopped_is_told_once() {
+    let (place, config) = (folder(), "kubeconfig");
+    // No service has port 1, and a scheme is not needed.
+    let text = "current-context: kind-x\nclusters: [{name: c, cluster: {server: '127.0.0.1:1'}}]\n\
+                users: [{name: u, user: {token: C4N4RY}}]\ncontexts: [{name: kind-x, context: {cluster: c, user: u}}]\n";
+    std::fs::write(place.path().join(config), text).unwrap();
+    let ran = |flags: &[&str]| {
+        let push = Program::new().arg("--kubeconfig").arg(place.path().join(config)).args(flags);
+        push.arg(testdata("valid-image.tar")).run().exits(5)
+    };
+    let told = ran(&[]);
+    assert!(
+        told.stderr.starts_with("error: the Kubernetes API of context \"kind-x\" does not answer"),
+        "{told}"
+    );
+    let told = ran(&["-l", "debug"]);
+    assert_eq!(logged(&told, "ERROR").len(), 1, "{told}");
+    assert!(!told.stderr.contains("C4N4RY"), "{told}");
+}
+
 #[test]
 fn debug_tells_every_request_with_what_it_was_and_what_came_of_it() {
     let registry = Registry::gitea().start();

@@ -114,6 +114,12 @@ impl Api {
         Self { server, authority: Some(STANDARD.encode(authority)), seen, task }
     }
 
+    /// Its address as kubectl takes it too.
+    pub(super) fn without_scheme(mut self) -> Self {
+        self.server = self.server.split("//").last().unwrap().to_owned();
+        self
+    }
+
     pub(super) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
