@@ -9,7 +9,7 @@ use crate::oci::Repository;
 use crate::port::{Identity, Origin};
 
 /// A config of docker, or an `auth.json` of Podman, which has the same form.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
     #[serde(default)]
@@ -21,9 +21,14 @@ pub(super) struct Config {
 }
 
 impl Config {
+    /// A file without content is a config without logins, as for docker.
+    ///
     /// # Errors
     /// Where it is no such config. The parser's own message quotes values, and they may be passwords.
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
         serde_json::from_slice(text)
             .map_err(|error| format!("line {}, column {}", error.line(), error.column()))
     }

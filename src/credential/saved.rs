@@ -29,7 +29,8 @@ pub struct LoginPlaces {
     pub docker_config: Option<PathBuf>,
     /// `$REGISTRY_AUTH_FILE`: a file in the place of Podman's own.
     pub registry_auth_file: Option<PathBuf>,
-    /// `$XDG_RUNTIME_DIR`: the folder of `containers/auth.json`.
+    /// `$XDG_RUNTIME_DIR`: the folder of `containers/auth.json`. Without it, on Linux,
+    /// `/run/containers/UID/auth.json`.
     pub runtime_dir: Option<PathBuf>,
     /// `$XDG_CONFIG_HOME`: the folder of the other `containers/auth.json`, in the place of `.config`.
     pub config_home: Option<PathBuf>,
@@ -118,9 +119,24 @@ fn stores(places: LoginPlaces) -> Vec<Place> {
         return stores;
     }
     let config_home = places.config_home.or_else(|| below(&places.home, ".config"));
-    let folders = [places.runtime_dir, config_home].into_iter().flatten();
-    stores.extend(folders.map(|folder| Place::File(folder.join("containers").join("auth.json"))));
+    let in_folder = |folder: PathBuf| folder.join("containers").join("auth.json");
+    let guessed = || without_runtime_dir().filter(|path| path.exists());
+    let runtime = places.runtime_dir.map(in_folder).or_else(guessed);
+    stores.extend([runtime, config_home.map(in_folder)].into_iter().flatten().map(Place::File));
     stores
+}
+
+/// Podman's file where there is no `$XDG_RUNTIME_DIR`; beyond Linux it has none but that in the home. The
+/// folder may be closed to this user, and nobody said that the file is there.
+#[cfg(target_os = "linux")]
+fn without_runtime_dir() -> Option<PathBuf> {
+    let user = rustix::process::getuid().as_raw();
+    Some(PathBuf::from(format!("/run/containers/{user}/auth.json")))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn without_runtime_dir() -> Option<PathBuf> {
+    None
 }
 
 #[async_trait]

@@ -294,6 +294,23 @@ async fn a_broken_config_is_refused_without_quoting_it() {
 }
 
 #[tokio::test]
+async fn a_config_without_content_has_no_logins() {
+    let folder = folder(&json!({}));
+    for text in ["", " \r\n\t\n"] {
+        fs::write(folder.path().join("config.json"), text).unwrap();
+        assert_eq!(ask(&folder, "r.example").await.unwrap(), None, "{text:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_runtime_folder_podmans_file_is_below_run() {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = fs::metadata("/proc/self").unwrap().uid();
+    assert_eq!(without_runtime_dir(), Some(format!("/run/containers/{user}/auth.json").into()));
+}
+
+#[tokio::test]
 async fn a_config_beyond_the_limit_is_refused() {
     assert_eq!(reason(&json!({ "x": "x".repeat(1024 * 1024) })).await, "it is larger than 1 MiB");
 }

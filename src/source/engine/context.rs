@@ -81,6 +81,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, String> {
     };
     let mut bytes = Vec::new();
     file.take(FILE_LIMIT).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+    if bytes.trim_ascii().is_empty() {
+        return Ok(None);
+    }
     serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(error.to_string()))
 }
 
@@ -109,6 +112,15 @@ mod tests {
         let expected = Address::Socket("/home/a/.colima/default/docker.sock".into());
         assert_eq!(address(dir.path(), "colima"), Ok(expected));
         assert!(address(dir.path(), "other").unwrap_err().contains("no such context"));
+    }
+
+    #[test]
+    fn a_config_without_content_names_no_context() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["", " \n"] {
+            std::fs::write(dir.path().join("config.json"), text).unwrap();
+            assert_eq!(current(dir.path()), Ok(None), "{text:?}");
+        }
     }
 
     #[test]
