@@ -4,6 +4,9 @@ use super::advice::{listed, quoted};
 use super::{Class, Failure, Scene};
 use crate::cluster::ClusterError;
 
+/// A cluster has one Localbuild; more than these make no list that is read.
+const SHOWN_CLUSTERS: usize = 3;
+
 const WITHOUT_CLUSTER: &str = "--registry HOST:PORT with --username and --password-stdin";
 
 pub(super) fn explain(error: &ClusterError, scene: &Scene<'_>) -> Failure {
@@ -52,24 +55,42 @@ fn api(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene
             .may_be_retried(),
         ClusterError::Unauthenticated { context, .. } => of("CLUSTER_LOGIN")
             .run("Write the kubeconfig anew", "kind export kubeconfig --name CLUSTER")
-            .run("See who you are to it", format!("kubectl --context {context} auth whoami")),
+            .run("See who you are to it", format!("kubectl --context {} auth whoami", quoted(context))),
         ClusterError::Forbidden { context, user, verb, resource, .. } => {
             forbidden(of("CLUSTER_FORBIDDEN"), (context, user.as_deref()), (verb, resource), scene)
+        }
+        ClusterError::PluginUnasked { context, .. } => of("CLUSTER_LOGIN")
+            .run("Let it run", scene.with(&format!("--context {}", quoted(context))))
+            .run("Or push without the cluster", WITHOUT_CLUSTER),
+        ClusterError::SeveralLocalbuilds { context, names } => {
+            names.iter().take(SHOWN_CLUSTERS).fold(of("SEVERAL_CLUSTERS"), |failure, name| {
+                let flags = format!("--context {} --name {}", quoted(context), quoted(name));
+                failure.run(format!("For {name}"), scene.with(&flags))
+            })
         }
         ClusterError::PluginSilent { command, .. } => of("CLUSTER_LOGIN")
             .say(format!("Run `{command}` by hand: it may be waiting for a login"))
             .may_be_retried(),
-        ClusterError::SecretNotFound { context, .. } => of("NO_SECRET")
-            .say("Gitea may still be starting: it is ready when the secret is there")
-            .run("See which there are", format!("kubectl --context {context} -n gitea get secrets"))
-            .run("Or name it", scene.with("--secret NAMESPACE/NAME"))
-            .may_be_retried(),
+        ClusterError::SecretNotFound { context, looked_for } => {
+            let namespace = looked_for.first().map_or("gitea", |secret| &secret.namespace);
+            let all = format!("kubectl --context {} -n {namespace} get secrets", quoted(context));
+            of("NO_SECRET")
+                .say("Gitea may still be starting: it is ready when the secret is there")
+                .run("See which there are", all)
+                .run("Or name it", scene.with("--secret NAMESPACE/NAME"))
+                .may_be_retried()
+        }
         ClusterError::SecretIncomplete { found, .. } => {
             let keys = if found.is_empty() { "none".to_owned() } else { listed(found) };
             of("SECRET_INCOMPLETE")
                 .detail(format!("keys that it has: {keys}"))
                 .run("Name another secret", scene.with("--secret NAMESPACE/NAME"))
                 .run("Or give the login", scene.again("--username USER --password-stdin"))
+        }
+        ClusterError::PlainHttp { registry, .. } => {
+            let flags =
+                format!("--registry {} --plain-http --username USER --password-stdin", quoted(registry));
+            of("LOCALBUILD").run("If you trust the network, name the registry", scene.with(&flags))
         }
         ClusterError::Localbuild { .. } => of("LOCALBUILD")
             .run("Create the cluster anew", "idpbuilder create --recreate")
@@ -84,8 +105,8 @@ fn api(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene
 /// `--name` for a context of idpbuilder's own naming, `--context` for any other.
 fn chosen(context: &str) -> String {
     match context.strip_prefix("kind-") {
-        Some(name) => format!("--name {name}"),
-        None => format!("--context {context}"),
+        Some(name) => format!("--name {}", quoted(name)),
+        None => format!("--context {}", quoted(context)),
     }
 }
 

@@ -204,7 +204,14 @@ fn a_cluster_that_does_not_answer_as_wished_is_explained() {
                 command: "aws".into(),
                 after: Duration::from_secs(15),
             },
+            ClusterError::PluginUnasked { context: "k3d b".into(), command: "aws".into() },
+            ClusterError::SeveralLocalbuilds { context: "k3d-b".into(), names: vec!["a".into(), "b".into()] },
+            ClusterError::PlainHttp { name: "localdev".into(), registry: "gitea.lab.example:8080".into() },
             ClusterError::SecretNotFound { context: context(), looked_for: vec![secret.clone()] },
+            ClusterError::SecretNotFound {
+                context: context(),
+                looked_for: vec![SecretName { namespace: "team".into(), name: "nope".into() }],
+            },
             ClusterError::SecretIncomplete {
                 secret,
                 missing: "password",
