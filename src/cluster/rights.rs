@@ -64,6 +64,7 @@ pub const RIGHTS: &[Right] = &[
     listed("apps", "replicasets"),
     listed("batch", "jobs"),
     listed("batch", "cronjobs"),
+    listed("apps", "controllerrevisions"),
 ];
 
 /// The right to list a kind in all namespaces.

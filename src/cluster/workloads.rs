@@ -10,7 +10,7 @@ use crate::oci::Digest;
 use crate::port::InUse;
 
 /// What runs images: group and version, plural, and the word for one of them.
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind { api: "/api/v1", plural: "pods", word: "pod" },
     Kind { api: "/apis/apps/v1", plural: "deployments", word: "deployment" },
     Kind { api: "/apis/apps/v1", plural: "statefulsets", word: "statefulset" },
@@ -18,6 +18,8 @@ const KINDS: [Kind; 7] = [
     Kind { api: "/apis/apps/v1", plural: "replicasets", word: "replicaset" },
     Kind { api: "/apis/batch/v1", plural: "jobs", word: "job" },
     Kind { api: "/apis/batch/v1", plural: "cronjobs", word: "cronjob" },
+    // What StatefulSets and DaemonSets can be rolled back to.
+    Kind { api: "/apis/apps/v1", plural: "controllerrevisions", word: "controllerrevision" },
 ];
 
 /// Pages of one kind that are read at most, of `request::PAGE` objects each.
@@ -52,6 +54,9 @@ struct Workload {
     spec: Value,
     #[serde(default)]
     status: Value,
+    /// A `ControllerRevision` has no spec, but part of one here.
+    #[serde(default)]
+    data: Value,
 }
 
 #[derive(Default, Deserialize)]
@@ -108,20 +113,22 @@ fn note(workload: &Workload, kind: Kind, in_use: &mut InUse) {
     let mut digests = Vec::new();
     collect(&workload.spec, &mut digests);
     collect(&workload.status, &mut digests);
+    collect(&workload.data, &mut digests);
     for digest in digests {
         let by = || super::api::escaped(&format!("{} {namespace}/{name}", kind.word));
         in_use.digests.entry(digest).or_insert_with(by);
     }
 }
 
-/// Every `image` and `imageID` below, wherever the kind has its pods. JSON is parsed with a bound on its
+/// Every `image` and `imageID` below, and the `reference` of a volume that is an image, wherever the kind
+/// has its pods. JSON is parsed with a bound on its
 /// depth, and so is this.
 fn collect(value: &Value, digests: &mut Vec<Digest>) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
                 match value {
-                    Value::String(text) if matches!(key.as_str(), "image" | "imageID") => {
+                    Value::String(text) if matches!(key.as_str(), "image" | "imageID" | "reference") => {
                         digests.extend(digest_of(text));
                     }
                     other => collect(other, digests),
@@ -182,6 +189,27 @@ mod tests {
             let user = in_use.digests.get(&hex(character).parse().unwrap());
             assert_eq!(user.map(String::as_str), Some("cronjob default/nightly"), "{character}");
         }
+    }
+
+    #[test]
+    fn a_volume_that_is_an_image_is_in_use() {
+        let volume = json!({ "name": "v", "image": { "reference": format!("r/web@{}", hex('a')) } });
+        let pod = json!({ "metadata": { "name": "p", "namespace": "n" }, "spec": { "volumes": [volume] } });
+        let mut in_use = InUse::default();
+        note(&serde_json::from_value(pod).unwrap(), KINDS[0], &mut in_use);
+        assert_eq!(in_use.digests.get(&hex('a').parse().unwrap()).map(String::as_str), Some("pod n/p"));
+    }
+
+    #[test]
+    fn what_a_set_can_be_rolled_back_to_is_in_use() {
+        let pod = json!({ "containers": [{ "image": format!("r/web@{}", hex('a')) }] });
+        let data = json!({ "spec": { "template": { "spec": pod, "$patch": "replace" } } });
+        let revision =
+            json!({ "metadata": { "name": "db-1", "namespace": "n" }, "data": data, "revision": 1 });
+        let mut in_use = InUse::default();
+        note(&serde_json::from_value(revision).unwrap(), KINDS[7], &mut in_use);
+        let user = in_use.digests.get(&hex('a').parse().unwrap());
+        assert_eq!(user.map(String::as_str), Some("controllerrevision n/db-1"));
     }
 
     #[test]
