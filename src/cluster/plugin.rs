@@ -82,17 +82,19 @@ fn command(exec: &ExecConfig) -> Command {
     command
 }
 
-/// kube takes a login as the kubeconfig has it, with certificate and key in base64.
+/// kube takes a login as the kubeconfig has it, with certificate and key in base64. A plugin may give a
+/// token, a certificate with its key, or both, and both are shown then.
 fn login(status: Status) -> Option<AuthInfo> {
     let encode = |pem: String| STANDARD.encode(pem);
-    let login = match status {
-        Status { client_certificate_data: Some(certificate), client_key_data: Some(key), .. } => {
-            json!({ "client-certificate-data": encode(certificate), "client-key-data": encode(key) })
-        }
-        Status { token: Some(token), .. } if !token.is_empty() => json!({ "token": token }),
-        _ => return None,
-    };
-    serde_json::from_value(login).ok()
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let mut login = serde_json::Map::new();
+    login.extend(filled(status.token).map(|token| ("token".to_owned(), json!(token))));
+    let pair = filled(status.client_certificate_data).zip(filled(status.client_key_data));
+    if let Some((certificate, key)) = pair {
+        login.insert("client-certificate-data".to_owned(), json!(encode(certificate)));
+        login.insert("client-key-data".to_owned(), json!(encode(key)));
+    }
+    if login.is_empty() { None } else { serde_json::from_value(login.into()).ok() }
 }
 
 #[cfg(test)]
@@ -140,6 +142,16 @@ mod tests {
             (&pair["client-certificate-data"], &pair["client-key-data"]),
             (&json!("Qw=="), &json!("Sw=="))
         );
+    }
+
+    #[tokio::test]
+    async fn a_token_beside_a_certificate_is_kept() {
+        let both = r#"echo '{"status":{"token":"made-up","clientCertificateData":"C","clientKeyData":"K"}}'"#;
+        let expected =
+            json!({ "token": "made-up", "client-certificate-data": "Qw==", "client-key-data": "Sw==" });
+        assert_eq!(shape(&asked(both, LIMIT).await.unwrap()), expected);
+        let empty = r#"echo '{"status":{"token":"made-up","clientCertificateData":"","clientKeyData":""}}'"#;
+        assert_eq!(shape(&asked(empty, LIMIT).await.unwrap()), json!({ "token": "made-up" }));
     }
 
     #[tokio::test]
