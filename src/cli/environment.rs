@@ -5,14 +5,16 @@ use clap::ValueEnum as _;
 
 use super::args::LevelArg;
 use super::usage::UsageError;
-use super::value::{RegistryAddress, ValueError};
+use super::value::ValueError;
 use crate::port::Secret;
 
 /// What the environment says. Empty variables count as unset: that is what a missing secret of a build
 /// service looks like.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
-    pub(super) registry: Option<RegistryAddress>,
+    /// `$IDPBUILDER_REGISTRY_URL` as it stands: what needs no registry, or is given one, minds no mistake
+    /// in it.
+    pub(super) registry: Option<String>,
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) token: Option<Secret>,
@@ -58,19 +60,20 @@ impl Environment {
     /// Takes what is used of the variables that `variable` answers for.
     ///
     /// # Errors
-    /// When the registry's address or the level is none, or a value is not UTF-8.
+    /// When the level is none, or a value is not UTF-8.
     pub(super) fn of(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, UsageError> {
         let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
         let text = |name: &'static str| {
             let value = filled(name).map(OsString::into_string).transpose();
             value.map_err(|_| UsageError::NotText { variable: name })
         };
-        let registry = text(REGISTRY_URL)?.map(|url| super::value::registry(&url)).transpose();
         let level = text(LOG_LEVEL)?.map(|level| LevelArg::from_str(&level, true)).transpose();
         let level = level.map_err(|_| ValueError::Form { form: "debug, info, warn or error" });
+        let no_level =
+            |source| UsageError::EnvironmentValue { variable: LOG_LEVEL, what: "log level", source };
         Ok(Self {
-            registry: registry.map_err(no_value(REGISTRY_URL, "registry address"))?,
-            log_level: level.map_err(no_value(LOG_LEVEL, "log level"))?,
+            registry: text(REGISTRY_URL)?,
+            log_level: level.map_err(no_level)?,
             username: text(USERNAME)?,
             password: text(PASSWORD)?.map(Secret::new),
             token: text(TOKEN)?.map(Secret::new),
@@ -110,10 +113,6 @@ impl Environment {
     }
 }
 
-fn no_value(variable: &'static str, what: &'static str) -> impl FnOnce(ValueError) -> UsageError {
-    move |source| UsageError::EnvironmentValue { variable, what, source }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,9 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_that_is_none_names_the_variable() {
-        let error = of(&[(REGISTRY_URL, "ftp://x")]).unwrap_err();
-        assert!(matches!(error, UsageError::EnvironmentValue { variable: REGISTRY_URL, .. }));
+    fn a_registry_that_is_none_is_left_to_whoever_asks_for_it() {
+        assert_eq!(of(&[(REGISTRY_URL, "ftp://x")]).unwrap().registry.as_deref(), Some("ftp://x"));
     }
 
     #[test]

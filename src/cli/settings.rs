@@ -162,7 +162,7 @@ impl ListSettings {
         let mut notices = Vec::new();
         let all_tagged = args.search.all_tagged;
         let search = search(&args.sources, args.search, around, &mut notices)?;
-        let place = place::named(args.registry, around.environment);
+        let place = place::named(args.registry, around.environment)?;
         if all_tagged && place == Place::Cluster {
             return Err(UsageError::AllTaggedWithoutRegistry);
         }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use crate::cli::args::TlsArgs;
 use crate::cli::environment::{Environment, REGISTRY_URL};
 use crate::cli::usage::UsageError;
-use crate::cli::value::{RegistryAddress, ValueError};
+use crate::cli::value::{self, RegistryAddress, ValueError};
 use crate::oci::Repository;
 use crate::port::{Origin, Scheme};
 
@@ -50,7 +50,7 @@ pub(super) fn of(
         TlsArgs { ca_file: Some(path), .. } => Tls::CaFile(path),
         TlsArgs { .. } => Tls::Known,
     };
-    let Some((address, given_by)) = chosen(registry, environment) else {
+    let Some((address, given_by)) = chosen(registry, environment)? else {
         return match tls {
             Tls::Plain => Err(UsageError::PlainHttpWithoutRegistry),
             tls => Ok((Place::Cluster, tls)),
@@ -64,30 +64,38 @@ pub(super) fn of(
         (Some(Scheme::Http), _) => return Err(UsageError::PlainHttpMissing { registry: address.authority }),
         (_, _) => Scheme::Https,
     };
-    let invalid = |source: ValueError| UsageError::EnvironmentValue {
-        variable: given_by,
-        what: "registry address",
-        source,
-    };
-    let origin = address.origin(scheme).map_err(invalid)?.connected();
+    let origin = address.origin(scheme).map_err(no_registry(given_by))?.connected();
     let says_scheme = address.scheme.is_some() || tls == Tls::Plain;
     Ok((Place::Given(GivenRegistry { origin, path: address.path, says_scheme, given_by }), tls))
 }
 
 /// The registry for names alone, where nothing connects to it.
-pub(super) fn named(registry: Option<RegistryAddress>, environment: &Environment) -> Place {
-    let given = chosen(registry, environment).and_then(|(address, given_by)| {
+///
+/// # Errors
+/// When none was typed, and that of the environment is none.
+pub(super) fn named(
+    registry: Option<RegistryAddress>,
+    environment: &Environment,
+) -> Result<Place, UsageError> {
+    let given = chosen(registry, environment)?.and_then(|(address, given_by)| {
         let origin = address.origin(address.scheme.unwrap_or(Scheme::Https)).ok()?;
         let says_scheme = address.scheme.is_some();
         Some(GivenRegistry { origin, path: address.path, says_scheme, given_by })
     });
-    given.map_or(Place::Cluster, Place::Given)
+    Ok(given.map_or(Place::Cluster, Place::Given))
 }
 
 fn chosen(
     registry: Option<RegistryAddress>,
     environment: &Environment,
-) -> Option<(RegistryAddress, &'static str)> {
-    let typed = registry.map(|address| (address, "--registry"));
-    typed.or_else(|| environment.registry.clone().map(|address| (address, REGISTRY_URL)))
+) -> Result<Option<(RegistryAddress, &'static str)>, UsageError> {
+    if let Some(address) = registry {
+        return Ok(Some((address, "--registry")));
+    }
+    let Some(text) = &environment.registry else { return Ok(None) };
+    value::registry(text).map(|address| Some((address, REGISTRY_URL))).map_err(no_registry(REGISTRY_URL))
+}
+
+fn no_registry(variable: &'static str) -> impl FnOnce(ValueError) -> UsageError {
+    move |source| UsageError::EnvironmentValue { variable, what: "registry address", source }
 }

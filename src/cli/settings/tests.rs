@@ -321,9 +321,23 @@ mod view {
     }
 }
 
+#[test]
+fn a_registry_of_the_environment_that_is_none_matters_where_it_is_chosen() {
+    let broken = [(URL, "ftp://x")];
+    assert!(with("-r flag.example x", &broken, "").is_ok());
+    let refused = with("x", &broken, "").unwrap_err();
+    assert!(matches!(refused, UsageError::EnvironmentValue { variable: URL, .. }), "{refused:?}");
+    assert!(listed_with("list -r r.example x", &broken).is_ok());
+    assert!(listed_with("list x", &broken).is_err());
+}
+
 fn listed(line: &str) -> Result<ListSettings, UsageError> {
+    listed_with(line, &[])
+}
+
+fn listed_with(line: &str, pairs: &[(&str, &str)]) -> Result<ListSettings, UsageError> {
     let Command::List(args) = command(line) else { panic!("no list: {line}") };
-    let around = Surroundings { environment: &environment(&[]), probe: &Empty, stdin: &mut io::empty() };
+    let around = Surroundings { environment: &environment(pairs), probe: &Empty, stdin: &mut io::empty() };
     ListSettings::of(*args, &around)
 }
 

@@ -191,6 +191,8 @@ fn the_version_is_a_line_or_json() {
     );
     let version = json(&Program::new().args(["version", "-o", "json"]).run().exits(0));
     assert_eq!(keys(&version), ["apiVersion", "arch", "kind", "os", "version"]);
+    // What is wrong with a registry is no matter here.
+    Program::new().env("IDPBUILDER_REGISTRY_URL", "ftp://x").arg("version").run().exits(0);
 }
 
 #[test]
