@@ -6,6 +6,7 @@ use clap::ValueEnum as _;
 use super::args::LevelArg;
 use super::usage::UsageError;
 use super::value::ValueError;
+use crate::cluster::Pod;
 use crate::port::Secret;
 
 /// What the environment says. Empty variables count as unset: that is what a missing secret of a build
@@ -22,6 +23,8 @@ pub(super) struct Environment {
     /// `$KUBECONFIG`, a list of paths.
     pub(super) kubeconfig: Option<OsString>,
     pub(super) home: Option<PathBuf>,
+    /// `$KUBERNETES_SERVICE_HOST` and its port: in a pod, the API server of its own cluster.
+    pub(super) pod: Option<Pod>,
     /// `$DOCKER_CONFIG`, the folder of docker's `config.json`.
     pub(super) docker_config: Option<PathBuf>,
     /// `$DOCKER_AUTH_CONFIG`, a docker config itself.
@@ -54,6 +57,8 @@ pub(super) const PASSWORD: &str = "IDPBUILDER_REGISTRY_PASSWORD";
 pub(super) const TOKEN: &str = "IDPBUILDER_REGISTRY_TOKEN";
 const NAME: &str = "IDPBUILDER_NAME";
 const LOG_LEVEL: &str = "IDPBUILDER_LOG_LEVEL";
+/// Where Kubernetes mounts the service account of a pod.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 impl Environment {
@@ -80,6 +85,10 @@ impl Environment {
             cluster: text(NAME)?,
             kubeconfig: filled("KUBECONFIG"),
             home: filled(HOME).map(PathBuf::from),
+            pod: match (text("KUBERNETES_SERVICE_HOST")?, text("KUBERNETES_SERVICE_PORT")?) {
+                (Some(host), Some(port)) => Some(Pod { host, port, folder: SERVICE_ACCOUNT.into() }),
+                _ => None,
+            },
             docker_config: filled("DOCKER_CONFIG").map(PathBuf::from),
             docker_auth_config: text("DOCKER_AUTH_CONFIG")?.map(Secret::new),
             registry_auth_file: filled("REGISTRY_AUTH_FILE").map(PathBuf::from),
@@ -131,6 +140,15 @@ mod tests {
         assert_eq!(environment.password, None);
         assert_eq!(environment.registry, None);
         assert_eq!(environment.no_color, None);
+    }
+
+    #[test]
+    fn a_pod_is_told_where_its_cluster_is() {
+        let pod =
+            of(&[("KUBERNETES_SERVICE_HOST", "10.96.0.1"), ("KUBERNETES_SERVICE_PORT", "443")]).unwrap().pod;
+        let folder = SERVICE_ACCOUNT.into();
+        assert_eq!(pod, Some(Pod { host: "10.96.0.1".to_owned(), port: "443".to_owned(), folder }));
+        assert_eq!(of(&[("KUBERNETES_SERVICE_HOST", "10.96.0.1")]).unwrap().pod, None);
     }
 
     #[test]

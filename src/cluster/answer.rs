@@ -33,6 +33,19 @@ pub struct Kubeconfig {
     pub environment: Option<OsString>,
     /// The folder of `.kube/config`.
     pub home: Option<PathBuf>,
+    /// Taken where none of the others is there, as kubectl does.
+    pub pod: Option<Pod>,
+}
+
+/// What Kubernetes tells a pod of its own cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// `$KUBERNETES_SERVICE_HOST`: the address of the API server.
+    pub host: String,
+    /// `$KUBERNETES_SERVICE_PORT`.
+    pub port: String,
+    /// Where the service account's `token` and `ca.crt` are.
+    pub folder: PathBuf,
 }
 
 /// Whether the secret is needed: with a login from flags it is not even read.

@@ -1,4 +1,4 @@
-use super::kubeconfig::{Context, Loaded};
+use super::kubeconfig::{Basis, Context, Loaded};
 use super::{ClusterError, Query};
 
 /// The context that `idpbuilder create` makes without a name.
@@ -31,14 +31,17 @@ pub(super) enum Plugin {
     Refused,
 }
 
-/// `--context`, else `kind-N` for `--name N`, else the current context, `kind-localdev` and all others,
-/// of these only what is local.
+/// `--context`, else in a pod its own cluster, else `kind-N` for `--name N`, else the current context,
+/// `kind-localdev` and all others, of these only what is local.
 ///
 /// # Errors
 /// `ContextNotFound` for a name that the kubeconfig does not have; `NoCluster` when nothing is local.
 pub(super) fn choose<'a>(kubeconfig: &'a Loaded, query: &Query) -> Result<Choice<'a>, ClusterError> {
     if let Some(name) = &query.context {
         return named(kubeconfig, name).map(|context| Choice::Named(context, Plugin::Allowed));
+    }
+    if kubeconfig.basis == Basis::Pod {
+        return Ok(Choice::Search { first: kubeconfig.contexts.iter().collect(), others: Vec::new() });
     }
     if let Some(name) = &query.name {
         let context = named(kubeconfig, &format!("kind-{name}"))?;
@@ -96,6 +99,7 @@ mod tests {
             shown: "~/.kube/config".to_owned(),
             contexts: contexts.iter().map(context).collect(),
             current: Some(current.to_owned()),
+            basis: Basis::Files,
         }
     }
 

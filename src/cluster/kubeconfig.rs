@@ -10,6 +10,7 @@ use url::{Host, Url};
 
 use super::{ClusterError, Kubeconfig};
 
+mod pod;
 mod server;
 
 pub(super) use server::uri;
@@ -25,6 +26,15 @@ pub(super) struct Loaded {
     pub(super) shown: String,
     pub(super) contexts: Vec<Context>,
     pub(super) current: Option<String>,
+    pub(super) basis: Basis,
+}
+
+/// What a kubeconfig was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    Files,
+    /// The service account of the pod that this runs in: its only context is the pod's own cluster.
+    Pod,
 }
 
 impl Loaded {
@@ -63,7 +73,8 @@ impl Context {
 }
 
 /// Reads and merges the kubeconfig files: `--kubeconfig`, else the list of `$KUBECONFIG`, else
-/// `~/.kube/config`. Of a list, files that are not there are passed over, as kubectl does.
+/// `~/.kube/config`, else the service account of a pod. Of a list, files that are not there are passed over,
+/// as kubectl does.
 ///
 /// # Errors
 /// `NoKubeconfig` when there is none; `Kubeconfig` for one that cannot be read or is none, and for the
@@ -71,7 +82,7 @@ impl Context {
 pub(super) fn load(places: &Kubeconfig) -> Result<Loaded, ClusterError> {
     if let Some(given) = &places.given {
         let document = read(given)?.ok_or_else(|| refused(given, "it does not exist".to_owned()))?;
-        return Ok(loaded(document, shown(given, places)));
+        return Ok(loaded(document, shown(given, places), Basis::Files));
     }
     let tried = searched(places);
     let (mut document, mut files) = (kube::config::Kubeconfig::default(), Vec::new());
@@ -81,10 +92,12 @@ pub(super) fn load(places: &Kubeconfig) -> Result<Loaded, ClusterError> {
             files.push(shown(path, places));
         }
     }
-    if files.is_empty() {
-        return Err(ClusterError::NoKubeconfig { tried });
+    if !files.is_empty() {
+        return Ok(loaded(document, files.join(", "), Basis::Files));
     }
-    Ok(loaded(document, files.join(", ")))
+    let of_pod = places.pod.as_ref().and_then(|pod| Some((pod::document(pod)?, shown(&pod.folder, places))));
+    let (document, shown) = of_pod.ok_or(ClusterError::NoKubeconfig { tried })?;
+    Ok(loaded(document, shown, Basis::Pod))
 }
 
 /// The contexts that a kubeconfig has, each with the name of its cluster.
@@ -195,10 +208,10 @@ fn filled<T: Serialize + DeserializeOwned>(section: &mut T) {
     }
 }
 
-pub(super) fn loaded(document: kube::config::Kubeconfig, shown: String) -> Loaded {
+pub(super) fn loaded(document: kube::config::Kubeconfig, shown: String, basis: Basis) -> Loaded {
     let contexts = document.contexts.iter().filter_map(|named| context(&document, named)).collect();
     let current = document.current_context.clone();
-    Loaded { document, shown, contexts, current }
+    Loaded { document, shown, contexts, current, basis }
 }
 
 fn context(document: &kube::config::Kubeconfig, named: &NamedContext) -> Option<Context> {

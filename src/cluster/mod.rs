@@ -26,7 +26,7 @@ mod secret;
 mod workloads;
 
 pub use answer::{
-    Cluster, Kubeconfig, Login, Note, Query, Routing, SecretName, SecretNameError, Topic, Trust,
+    Cluster, Kubeconfig, Login, Note, Pod, Query, Routing, SecretName, SecretNameError, Topic, Trust,
 };
 pub use error::ClusterError;
 pub use explored::{Explored, Halt, Sights, Stage};

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::api::Api;
 use super::choose::{Choice, choose};
-use super::kubeconfig;
+use super::kubeconfig::{self, Loaded};
 use super::request::Request;
 use super::{Cluster, ClusterError, Query};
 use crate::oci::Digest;
@@ -75,9 +75,7 @@ struct Meta {
 /// is then not known.
 pub async fn workloads(query: &Query, cluster: &Cluster) -> Result<InUse, ClusterError> {
     let kubeconfig = kubeconfig::load(&query.kubeconfig)?;
-    // The context is known by now; its plugin is run only if the user named it.
-    let named = Query { name: None, context: Some(cluster.context.clone()), ..query.clone() };
-    let Choice::Named(context, allowed) = choose(&kubeconfig, &named)? else {
+    let Choice::Named(context, allowed) = known(&kubeconfig, query, cluster)? else {
         return Ok(InUse::default());
     };
     let api = Api::new(&kubeconfig, context, allowed, query.timeout).await?;
@@ -89,6 +87,12 @@ pub async fn workloads(query: &Query, cluster: &Cluster) -> Result<InUse, Cluste
         }
     }
     Ok(in_use)
+}
+
+/// The context is known by now; its plugin is run only if the user named it.
+fn known<'a>(kubeconfig: &'a Loaded, query: &Query, cluster: &Cluster) -> Result<Choice<'a>, ClusterError> {
+    let named = Query { name: None, context: Some(cluster.context.clone()), ..query.clone() };
+    choose(kubeconfig, &named)
 }
 
 async fn read(api: &Api, kind: Kind, in_use: &mut InUse) -> Result<(), ClusterError> {

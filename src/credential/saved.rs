@@ -120,22 +120,26 @@ fn stores(places: LoginPlaces) -> Vec<Place> {
     }
     let config_home = places.config_home.or_else(|| below(&places.home, ".config"));
     let in_folder = |folder: PathBuf| folder.join("containers").join("auth.json");
-    let guessed = || without_runtime_dir().filter(|path| path.exists());
-    let runtime = places.runtime_dir.map(in_folder).or_else(guessed);
+    let runtime = places.runtime_dir.map(in_folder).or_else(below_run);
     stores.extend([runtime, config_home.map(in_folder)].into_iter().flatten().map(Place::File));
     stores
 }
 
-/// Podman's file where there is no `$XDG_RUNTIME_DIR`; beyond Linux it has none but that in the home. The
-/// folder may be closed to this user, and nobody said that the file is there.
+/// Podman's file where there is no `$XDG_RUNTIME_DIR`. Its folder may be closed to this user, and nobody said
+/// that it is there.
 #[cfg(target_os = "linux")]
-fn without_runtime_dir() -> Option<PathBuf> {
-    let user = rustix::process::getuid().as_raw();
-    Some(PathBuf::from(format!("/run/containers/{user}/auth.json")))
+fn below_run() -> Option<PathBuf> {
+    Some(file_of(rustix::process::getuid().as_raw())).filter(|path| path.exists())
 }
 
+#[cfg(target_os = "linux")]
+fn file_of(user: u32) -> PathBuf {
+    PathBuf::from(format!("/run/containers/{user}/auth.json"))
+}
+
+/// There Podman has no file but that in the home.
 #[cfg(not(target_os = "linux"))]
-fn without_runtime_dir() -> Option<PathBuf> {
+const fn below_run() -> Option<PathBuf> {
     None
 }
 

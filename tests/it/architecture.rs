@@ -11,7 +11,7 @@ const ADAPTERS: &[&str] = &["source", "registry", "credential", "cluster", "cach
 
 /// What adapters are asked with: plain values, which all of the command line may make.
 const QUESTIONS: &[&str] =
-    &["ArchiveKind", "EngineKind", "Kubeconfig", "Login", "Query", "SecretName", "Spec"];
+    &["ArchiveKind", "EngineKind", "Kubeconfig", "Login", "Pod", "Query", "SecretName", "Spec"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Floor {

@@ -139,6 +139,7 @@ fn contexts(asked: &Asked<'_>, environment: &Environment) -> Vec<(String, String
         given: asked.kubeconfig.map(|path| Path::new(path).to_owned()),
         environment: environment.kubeconfig.clone(),
         home: environment.home.clone(),
+        pod: None,
     })
 }
 

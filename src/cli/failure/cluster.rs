@@ -59,15 +59,6 @@ fn api(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene
         ClusterError::Forbidden { context, user, verb, resource, .. } => {
             forbidden(of("CLUSTER_FORBIDDEN"), (context, user.as_deref()), (verb, resource), scene)
         }
-        ClusterError::PluginUnasked { context, .. } => of("CLUSTER_LOGIN")
-            .run("Let it run", scene.with(&format!("--context {}", quoted(context))))
-            .run("Or push without the cluster", WITHOUT_CLUSTER),
-        ClusterError::SeveralLocalbuilds { context, names } => {
-            names.iter().take(SHOWN_CLUSTERS).fold(of("SEVERAL_CLUSTERS"), |failure, name| {
-                let flags = format!("--context {} --name {}", quoted(context), quoted(name));
-                failure.run(format!("For {name}"), scene.with(&flags))
-            })
-        }
         ClusterError::PluginSilent { command, .. } => of("CLUSTER_LOGIN")
             .say(format!("Run `{command}` by hand: it may be waiting for a login"))
             .may_be_retried(),
@@ -86,6 +77,22 @@ fn api(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene
                 .detail(format!("keys that it has: {keys}"))
                 .run("Name another secret", scene.with("--secret NAMESPACE/NAME"))
                 .run("Or give the login", scene.again("--username USER --password-stdin"))
+        }
+        _ => choice(error, of, scene),
+    }
+}
+
+/// What another choice of the user's mends; the rest may mend itself.
+fn choice(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene<'_>) -> Failure {
+    match error {
+        ClusterError::PluginUnasked { context, .. } => of("CLUSTER_LOGIN")
+            .run("Let it run", scene.with(&format!("--context {}", quoted(context))))
+            .run("Or push without the cluster", WITHOUT_CLUSTER),
+        ClusterError::SeveralLocalbuilds { context, names } => {
+            names.iter().take(SHOWN_CLUSTERS).fold(of("SEVERAL_CLUSTERS"), |failure, name| {
+                let flags = format!("--context {} --name {}", quoted(context), quoted(name));
+                failure.run(format!("For {name}"), scene.with(&flags))
+            })
         }
         ClusterError::PlainHttp { registry, .. } => {
             let flags =

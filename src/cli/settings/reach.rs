@@ -87,6 +87,7 @@ fn query(args: ClusterArgs, environment: &Environment, login: &Login) -> Query {
             given: args.kubeconfig,
             environment: environment.kubeconfig.clone(),
             home: environment.home.clone(),
+            pod: environment.pod.clone(),
         },
         // A flag goes before the environment also where the two say it in different words.
         name: args.name.or_else(|| environment.cluster.clone().filter(|_| args.context.is_none())),

@@ -19,6 +19,8 @@ pub(in crate::cli) async fn cluster_login(
             given: None,
             environment: environment.kubeconfig.clone(),
             home: environment.home.clone(),
+            // Most clusters that pods run in are not idpbuilder's, and without a right there that cannot be told.
+            pod: None,
         },
         context: None,
         name: environment.cluster.clone(),

@@ -93,6 +93,42 @@ async fn an_api_whose_address_has_no_scheme_is_asked() {
 }
 
 #[tokio::test]
+async fn in_a_pod_its_service_account_asks_its_own_cluster() {
+    let api = Fake::start_tls(Answers::cluster(&customization())).await;
+    let (folder, pod) = api.as_of_a_pod();
+    let in_pod = |name: Option<&str>, context: Option<&str>| Query {
+        kubeconfig: Kubeconfig { pod: Some(pod.clone()), ..Kubeconfig::default() },
+        context: context.map(str::to_owned),
+        name: name.map(str::to_owned),
+        ..query(&File::new(""))
+    };
+    let cluster = find(&in_pod(None, None)).await.unwrap();
+    assert_eq!((cluster.name.as_str(), cluster.context.as_str()), ("localdev", "in-cluster"));
+    let seen = api.seen();
+    assert!(seen.iter().all(|head| head.contains("authorization: bearer made-up")), "{seen:?}");
+    assert!(find(&in_pod(None, Some("in-cluster"))).await.is_ok());
+    let other = find(&in_pod(None, Some("kind-x"))).await;
+    assert!(matches!(other, Err(ClusterError::ContextNotFound { .. })), "{other:?}");
+    let other = find(&in_pod(Some("other"), None)).await;
+    assert!(matches!(other, Err(ClusterError::NoCluster { .. })), "{other:?}");
+    std::fs::remove_file(folder.path().join("token")).unwrap();
+    let none = find(&in_pod(None, None)).await;
+    assert!(matches!(none, Err(ClusterError::NoKubeconfig { .. })), "{none:?}");
+}
+
+#[tokio::test]
+async fn in_a_pod_a_kubeconfig_comes_before_its_service_account() {
+    let (api, own) =
+        (Fake::start(Answers::cluster(&customization())).await, Fake::start_tls(Answers::default()).await);
+    let file = File::new("kind-localdev").of("kind-localdev", &api);
+    let (_folder, pod) = own.as_of_a_pod();
+    let environment = Some(file.path().into());
+    let kubeconfig = Kubeconfig { environment, pod: Some(pod), ..Kubeconfig::default() };
+    assert_eq!(find(&Query { kubeconfig, ..query(&file) }).await.unwrap().context, "kind-localdev");
+    assert_eq!(own.seen(), [""; 0]);
+}
+
+#[tokio::test]
 async fn path_routing_leaves_the_host_as_it_is() {
     let mut customization = customization();
     customization["usePathRouting"] = json!(true);

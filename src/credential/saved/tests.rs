@@ -305,9 +305,13 @@ async fn a_config_without_content_has_no_logins() {
 #[cfg(target_os = "linux")]
 #[test]
 fn without_a_runtime_folder_podmans_file_is_below_run() {
-    use std::os::unix::fs::MetadataExt as _;
-    let user = fs::metadata("/proc/self").unwrap().uid();
-    assert_eq!(without_runtime_dir(), Some(format!("/run/containers/{user}/auth.json").into()));
+    assert_eq!(file_of(1000), Path::new("/run/containers/1000/auth.json"));
+    let own = file_of(rustix::process::getuid().as_raw());
+    assert_eq!(below_run(), Some(own.clone()).filter(|path| path.exists()));
+    let places = LoginPlaces { runtime_dir: Some("/r".into()), ..LoginPlaces::default() };
+    let stores = stores(places);
+    let [Place::File(file)] = stores.as_slice() else { panic!() };
+    assert_eq!(file, Path::new("/r/containers/auth.json"));
 }
 
 #[tokio::test]

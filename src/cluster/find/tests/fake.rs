@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::cluster::Pod;
+
 pub(super) const LOCALBUILDS: &str = "/apis/idpbuilder.cnoe.io/v1alpha1/localbuilds";
 pub(super) const CREDENTIAL: &str = "/api/v1/namespaces/gitea/secrets/gitea-credential";
 pub(super) const CERTIFICATE: &str = "/api/v1/namespaces/default/secrets/idpbuilder-cert";
@@ -112,6 +114,17 @@ impl Api {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let task = tokio::spawn(accept(listener, Some(acceptor), answers, seen.clone()));
         Self { server, authority: Some(STANDARD.encode(authority)), seen, task }
+    }
+
+    /// What a pod of this cluster would have.
+    pub(super) fn as_of_a_pod(&self) -> (TempDir, Pod) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("token"), "made-up").unwrap();
+        let authority = STANDARD.decode(self.authority.as_ref().unwrap()).unwrap();
+        fs::write(folder.path().join("ca.crt"), authority).unwrap();
+        let port = self.server.rsplit_once(':').unwrap().1.to_owned();
+        let pod = Pod { host: "127.0.0.1".to_owned(), port, folder: folder.path().to_owned() };
+        (folder, pod)
     }
 
     /// Its address as kubectl takes it too.
