@@ -39,7 +39,7 @@ impl Api {
         allowed: Plugin,
         limit: Duration,
     ) -> Result<Self, ClusterError> {
-        let refused = |reason: String| ClusterError::Api { context: context.name.clone(), reason };
+        let refused = |reason: String| ClusterError::Context { context: context.name.clone(), reason };
         let mut config = config(&kubeconfig.document, context).map_err(refused)?;
         log_in(&mut config.auth_info, context, allowed).await?;
         tracing::debug!(

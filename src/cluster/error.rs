@@ -18,6 +18,9 @@ pub enum ClusterError {
     NoCluster { context: Option<String>, kubeconfig: String, contexts: Vec<String> },
     #[error("several contexts are idpbuilder clusters: {}", contexts.join(", "))]
     Several { contexts: Vec<String> },
+    /// Nothing was asked: what the kubeconfig says of the context is of no use.
+    #[error("context {context:?} of the kubeconfig cannot be used: {reason}")]
+    Context { context: String, reason: String },
     #[error("the Kubernetes API of context {context:?} does not answer ({server})")]
     Unreachable { context: String, server: String, reason: String },
     #[error("the Kubernetes API of context {context:?} refused the login of the kubeconfig: {reason}")]

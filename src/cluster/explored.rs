@@ -49,7 +49,8 @@ impl Halt {
     /// An end of the search among contexts: their APIs gave no answer, or not the one that was hoped for.
     pub(super) fn of_search(error: ClusterError) -> Self {
         let at = match error {
-            ClusterError::Unreachable { .. }
+            ClusterError::Context { .. }
+            | ClusterError::Unreachable { .. }
             | ClusterError::Unauthenticated { .. }
             | ClusterError::PluginSilent { .. }
             | ClusterError::PluginFailed { .. }

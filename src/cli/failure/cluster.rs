@@ -85,6 +85,12 @@ fn api(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene
 /// What another choice of the user's mends; the rest may mend itself.
 fn choice(error: &ClusterError, of: impl Fn(&'static str) -> Failure, scene: &Scene<'_>) -> Failure {
     match error {
+        ClusterError::Context { context, .. } => of("KUBECONFIG")
+            .run(
+                "See what kubectl makes of it",
+                format!("kubectl --context {} config view --minify", quoted(context)),
+            )
+            .run("Or take another context", scene.with("--context CONTEXT")),
         ClusterError::PluginUnasked { context, .. } => of("CLUSTER_LOGIN")
             .run("Let it run", scene.with(&format!("--context {}", quoted(context))))
             .run("Or push without the cluster", WITHOUT_CLUSTER),

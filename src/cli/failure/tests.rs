@@ -190,6 +190,7 @@ fn a_cluster_that_does_not_answer_as_wished_is_explained() {
     let secret = SecretName { namespace: "gitea".into(), name: "gitea-credential".into() };
     assert_snapshot!(explained(
         [
+            ClusterError::Context { context: context(), reason: "it has no address".into() },
             ClusterError::Unreachable {
                 context: context(),
                 server: "https://127.0.0.1:6443".into(),

@@ -93,6 +93,13 @@ async fn an_api_whose_address_has_no_scheme_is_asked() {
 }
 
 #[tokio::test]
+async fn an_address_that_cannot_be_asked_is_told() {
+    let file = File::new("kind-localdev").context("kind-localdev", "ftp://127.0.0.1");
+    let Err(ClusterError::Context { reason, .. }) = find(&query(&file)).await else { panic!() };
+    assert!(reason.contains("neither http nor https"), "{reason}");
+}
+
+#[tokio::test]
 async fn in_a_pod_its_service_account_asks_its_own_cluster() {
     let api = Fake::start_tls(Answers::cluster(&customization())).await;
     let (folder, pod) = api.as_of_a_pod();
