@@ -11,6 +11,7 @@ use crate::event::Events;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
     Interrupt,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "Windows has no such signal"))]
     Terminate,
     /// `--timeout`.
     OutOfTime(Duration),

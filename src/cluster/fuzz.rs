@@ -5,7 +5,7 @@ use crate::port::{Origin, Scheme};
 
 pub(crate) fn kubeconfig(bytes: &[u8]) {
     let Ok(document) = kubeconfig::parse(bytes) else { return };
-    let loaded = kubeconfig::loaded(document, String::new());
+    let loaded = kubeconfig::loaded(document, String::new(), kubeconfig::Basis::Files);
     for context in &loaded.contexts {
         let _ = (context.is_local(), super::config::config(&loaded.document, context));
     }
