@@ -139,7 +139,6 @@ fn read(path: &Path) -> Result<Option<kube::config::Kubeconfig>, ClusterError> {
         return Err(refused(path, "it is larger than 1 MiB".to_owned()));
     }
     let mut document = parse(&bytes).map_err(|reason| refused(path, reason))?;
-    unset_empty(&mut document);
     if let Some(folder) = path.parent() {
         resolve(&mut document, folder);
     }
@@ -150,14 +149,17 @@ fn read(path: &Path) -> Result<Option<kube::config::Kubeconfig>, ClusterError> {
 pub(super) fn parse(bytes: &[u8]) -> Result<kube::config::Kubeconfig, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    kube::config::Kubeconfig::from_yaml(text).map_err(|error| match error {
+    let read = kube::config::Kubeconfig::from_yaml(text).map_err(|error| match error {
         // The reader's own message quotes lines of the file, and they may hold a key or a token.
         KubeconfigError::Parse(error) => match error.location() {
             Some(at) => format!("it is not a kubeconfig (line {}, column {})", at.line(), at.column()),
             None => "it is not a kubeconfig".to_owned(),
         },
         error => error.to_string(),
-    })
+    });
+    let mut document = read?;
+    unset_empty(&mut document);
+    Ok(document)
 }
 
 /// Paths in a kubeconfig are relative to its folder; a plugin without a slash is looked up on PATH.
