@@ -64,7 +64,8 @@ struct ConfigShape {
 
 #[derive(Deserialize)]
 struct RootFs {
-    diff_ids: Vec<Digest>,
+    /// Absent, or `null`, in an image of metadata alone.
+    diff_ids: Option<Vec<Digest>>,
 }
 
 #[derive(Deserialize)]
@@ -88,9 +89,9 @@ impl SavedImage {
     /// The digests of the unpacked layers, from the configuration (image-spec, `rootfs.diff_ids`).
     ///
     /// # Errors
-    /// When the configuration is no JSON, or has no `rootfs.diff_ids`.
+    /// When the configuration is no JSON, or has no `rootfs`.
     pub fn diff_ids(config: &[u8]) -> Result<Vec<Digest>, JsonError> {
-        Ok(strict_json::<ConfigShape>(config)?.rootfs.diff_ids)
+        Ok(strict_json::<ConfigShape>(config)?.rootfs.diff_ids.unwrap_or_default())
     }
 
     /// What the image runs on, from the configuration (image-spec, `os` and `architecture`). `None` where
@@ -155,8 +156,11 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_without_diff_ids_is_refused() {
-        assert!(SavedImage::diff_ids(br#"{"rootfs":{}}"#).is_err());
+    fn a_configuration_without_diff_ids_has_no_layers_and_one_without_rootfs_is_refused() {
+        for rootfs in ["{}", r#"{"type":"layers","diff_ids":null}"#] {
+            let config = format!(r#"{{"rootfs":{rootfs}}}"#);
+            assert!(SavedImage::diff_ids(config.as_bytes()).unwrap().is_empty());
+        }
         assert!(SavedImage::diff_ids(br#"{"architecture":"amd64"}"#).is_err());
     }
 }

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use oci_spec::image::{Descriptor, Digest, ImageIndex, ImageManifest, MediaType};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::{Hasher, JsonError, UnsupportedDigest, sha256, strict_json};
 
@@ -59,10 +61,46 @@ struct Parsed {
 struct Probe {
     schema_version: Option<u32>,
     media_type: Option<String>,
-    layers: Option<serde::de::IgnoredAny>,
-    manifests: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "standing")]
+    layers: Listing,
+    #[serde(default, deserialize_with = "standing")]
+    manifests: Listing,
     fs_layers: Option<serde::de::IgnoredAny>,
     config: Option<serde::de::IgnoredAny>,
+}
+
+/// How a list stands in a document. Programs in Go write an empty one as `null`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Listing {
+    #[default]
+    Absent,
+    Null,
+    Given,
+}
+
+fn standing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Listing, D::Error> {
+    let given = Option::<serde::de::IgnoredAny>::deserialize(deserializer)?;
+    Ok(if given.is_some() { Listing::Given } else { Listing::Null })
+}
+
+/// What a document lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Image,
+    Index,
+}
+
+impl Probe {
+    fn kind(&self) -> Result<Kind, ManifestError> {
+        use Listing::{Absent, Given, Null};
+        match (self.layers, self.manifests) {
+            (Given, Given) => Err(ManifestError::Mixed),
+            (Given, _) | (Null, Absent) => Ok(Kind::Image),
+            (_, Given) | (Absent, Null) if self.config.is_some() => Err(ManifestError::Mixed),
+            (_, Given) | (Absent, Null) => Ok(Kind::Index),
+            (Absent, Absent) | (Null, Null) => Err(ManifestError::Empty),
+        }
+    }
 }
 
 impl Manifest {
@@ -140,21 +178,17 @@ fn read(raw: &[u8]) -> Result<(Option<MediaType>, Children), ManifestError> {
     if probe.schema_version == Some(1) || probe.fs_layers.is_some() {
         return Err(ManifestError::Schema1);
     }
-    let shape = |source| ManifestError::Json(JsonError::Shape { source });
-    let children = match (probe.layers.is_some(), probe.manifests.is_some()) {
-        (true, true) => return Err(ManifestError::Mixed),
-        (_, true) if probe.config.is_some() => return Err(ManifestError::Mixed),
-        (false, false) => return Err(ManifestError::Empty),
-        (true, false) => {
-            let image: ImageManifest = serde_json::from_slice(raw).map_err(shape)?;
+    let children = match probe.kind()? {
+        Kind::Image => {
+            let image: ImageManifest = document(raw, "layers", probe.layers)?;
             Children::Image {
                 config: Box::new(image.config().clone()),
                 layers: image.layers().clone(),
                 subject: image.subject().clone().map(Box::new),
             }
         }
-        (false, true) => {
-            let index: ImageIndex = serde_json::from_slice(raw).map_err(shape)?;
+        Kind::Index => {
+            let index: ImageIndex = document(raw, "manifests", probe.manifests)?;
             let subject = index.subject().clone().map(Box::new);
             Children::Index { manifests: index.manifests().clone(), subject }
         }
@@ -171,6 +205,19 @@ fn read(raw: &[u8]) -> Result<(Option<MediaType>, Children), ManifestError> {
     }
     check_kind(media_type.as_ref(), kind, &children)?;
     Ok((media_type, children))
+}
+
+/// The document with an empty list where it has `null`.
+fn document<T: DeserializeOwned>(raw: &[u8], list: &str, listing: Listing) -> Result<T, ManifestError> {
+    let shape = |source| ManifestError::Json(JsonError::Shape { source });
+    if listing == Listing::Given {
+        return serde_json::from_slice(raw).map_err(shape);
+    }
+    let mut document: Value = serde_json::from_slice(raw).map_err(shape)?;
+    if let Some(null) = document.get_mut(list) {
+        *null = Value::Array(Vec::new());
+    }
+    serde_json::from_value(document).map_err(shape)
 }
 
 /// A document that calls itself an index and lists layers, or the reverse, is refused (CVE-2021-41190).
@@ -233,6 +280,20 @@ mod tests {
         assert!(matches!(parsed(&mixed), Err(ManifestError::Mixed)));
         assert!(matches!(parsed("{}"), Err(ManifestError::Empty)));
         assert!(matches!(parsed(r#"{"schemaVersion":1,"fsLayers":[]}"#), Err(ManifestError::Schema1)));
+    }
+
+    #[test]
+    fn a_list_that_is_null_is_empty() {
+        let image = parsed(&format!(r#"{{"schemaVersion":2,"config":{CONFIG},"layers":null}}"#)).unwrap();
+        assert!(matches!(image.children(), Children::Image { layers, .. } if layers.is_empty()));
+        let index = parsed(r#"{"schemaVersion":2,"manifests":null}"#).unwrap();
+        assert!(matches!(index.children(), Children::Index { manifests, .. } if manifests.is_empty()));
+        let image =
+            parsed(&format!(r#"{{"schemaVersion":2,"config":{CONFIG},"layers":[],"manifests":null}}"#));
+        assert!(matches!(image.unwrap().children(), Children::Image { .. }));
+        assert!(matches!(parsed(r#"{"layers":null,"manifests":null}"#), Err(ManifestError::Empty)));
+        let mixed = parsed(&format!(r#"{{"schemaVersion":2,"config":{CONFIG},"manifests":null}}"#));
+        assert!(matches!(mixed, Err(ManifestError::Mixed)));
     }
 
     #[test]

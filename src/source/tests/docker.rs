@@ -69,7 +69,6 @@ fn a_configuration_is_bounded_and_has_all_that_is_needed() {
     };
     assert!(with(&vec![b' '; 4 * 1024 * 1024 + 1]).contains("more than 4 MiB"));
     assert!(with(b"{}").contains("another shape"));
-    assert!(with(br#"{"rootfs":{}}"#).contains("another shape"));
     assert!(with(br#"{"rootfs":{"diff_ids":["sha256:../../x"]}}"#).contains("another shape"));
     assert!(with(b"\xff\xfe{\0}\0").contains("not valid JSON"));
 }
@@ -80,6 +79,21 @@ fn as_many_layers_as_the_configuration_says_are_needed() {
     let listed = json!([{"Config": "c.json", "RepoTags": [], "Layers": ["l"]}]);
     let tar = Tar::default().json("c.json", &config).file("l", b"").json("manifest.json", &listed);
     assert!(told(read(tar)).contains("manifest.json lists 1 layers, the configuration 0"));
+}
+
+#[test]
+fn an_image_of_metadata_alone_has_no_layers() {
+    for rootfs in [json!({"type": "layers"}), json!({"type": "layers", "diff_ids": null})] {
+        let with = |layers: serde_json::Value| {
+            let config = json!({"os": "linux", "architecture": "amd64", "rootfs": rootfs});
+            let listed = json!([{"Config": "c.json", "RepoTags": ["a:1"], "Layers": layers}]);
+            let tar = Tar::default().json("c.json", &config).file("l", &layer("x"));
+            read(tar.json("manifest.json", &listed))
+        };
+        let image = only(with(json!(null)).unwrap());
+        assert!(matches!(image.content, Content::Unpacked { layers, .. } if layers.is_empty()));
+        assert!(told(with(json!(["l"]))).contains("lists 1 layers, the configuration 0"));
+    }
 }
 
 #[test]
