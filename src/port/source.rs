@@ -217,6 +217,9 @@ pub enum SourceError {
     NotAnImage { path: PathBuf, reason: String },
     #[error("`{}` is damaged: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
+    /// A blob of a layout, whose place is outside of it. `name` is the blob's in the layout.
+    #[error("`{name}` of `{}` links out of it, to `{target}`", path.display())]
+    LinksOut { path: PathBuf, name: String, target: String },
     #[error("`{}`: {entry}", path.display())]
     Json { path: PathBuf, entry: String, source: JsonError },
     #[error("`{}`: {entry}", path.display())]

@@ -1,12 +1,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::choose::{Chosen, choose};
+use super::choose::choose;
 use super::docker_archive::{self, DockerArchive};
 use super::document::Documents;
 use super::magic::{self, Outer};
+use super::media::{is_image_config, is_plain_tar};
 use super::oci_images::{Ask, Listed, Listing, list};
-use super::oci_tree::{BlobStore, Forest, blob_name, is_image_config};
+use super::oci_tree::{BlobStore, Forest, blob_name};
 use super::spec::ArchiveKind;
 use super::tar::{TarIndex, looks_like_tar};
 use crate::content::{Blob, SourceFile};
@@ -57,8 +58,8 @@ pub(super) fn images(file: &Arc<SourceFile>, kind: ArchiveKind, ask: &Ask) -> Re
     let form = if saved && kind != ArchiveKind::Oci { Form::Docker } else { Form::Oci };
     let documents = Documents::of(ask.path);
     let docker = DockerArchive::new(&index, &documents);
-    let mut reading =
-        Reading { docker, documents: &documents, form, ask, found: Found::default(), others: Vec::new() };
+    let (found, others) = (Found::default(), Vec::new());
+    let mut reading = Reading { docker, documents: &documents, form, ask, found, others, fault: None };
     match (form, layout) {
         (Form::Docker, false) => reading.saved()?,
         (Form::Docker, true) => reading.both(&index)?,
@@ -84,8 +85,8 @@ impl Form {
     }
 }
 
-/// An image of `manifest.json` with its id, the digest of its configuration.
-type Identified = (SavedImage, Digest);
+/// An image of `manifest.json` with its id, the digest of its configuration, where that can be read.
+type Identified = (SavedImage, Option<Digest>);
 
 /// An archive while it is read.
 struct Reading<'a> {
@@ -96,6 +97,8 @@ struct Reading<'a> {
     found: Found,
     /// Names of images that were not asked for.
     others: Vec<Suggested>,
+    /// The first fault in what was looked at without being asked for by its name.
+    fault: Option<SourceError>,
 }
 
 impl Reading<'_> {
@@ -110,12 +113,13 @@ impl Reading<'_> {
     fn both(&mut self, index: &TarIndex) -> Result<(), SourceError> {
         let mut saved = Vec::new();
         for image in self.docker.list()? {
-            let id = self.docker.config(&image)?.1;
+            // What is wrong with it matters where it is taken, and is heard again there.
+            let id = self.docker.config(&image).ok().map(|(_, id)| id);
             saved.push((image, id));
         }
         let covered = self.listed(index, &saved)?;
         for (image, id) in &saved {
-            if !covered.contains(id) {
+            if !id.as_ref().is_some_and(|id| covered.contains(id)) {
                 self.add_saved(image)?;
             }
         }
@@ -124,22 +128,25 @@ impl Reading<'_> {
 
     /// The images of the layout. Returns the ids of those in `saved` that need no second look.
     fn listed(&mut self, index: &TarIndex, saved: &[Identified]) -> Result<HashSet<Digest>, SourceError> {
-        let Listing { images, skipped, referrers } = list(&mut Forest::new(index, self.documents), self.ask)?;
-        self.found.skipped = skipped;
+        let Listing { images, skipped, referrers, fault } =
+            list(&mut Forest::new(index, self.documents), self.ask)?;
+        (self.found.skipped, self.fault) = (skipped, fault);
         let mut covered = HashSet::new();
         for listed in images {
             let configs: HashSet<&Digest> =
                 listed.built.leaves.iter().filter_map(|leaf| leaf.config.as_ref()).collect();
+            let is_same = |id: &Option<Digest>| id.as_ref().is_some_and(|id| configs.contains(id));
             let same: Vec<&SavedImage> =
-                saved.iter().filter(|(_, id)| configs.contains(id)).map(|(image, _)| image).collect();
-            match choose(&listed.built, self.ask) {
-                Ok(mut chosen) => {
-                    chosen.tree = chosen.tree.referred_by(&referrers);
-                    self.add_listed(&listed, chosen, &same)?;
-                    covered.extend(configs.into_iter().cloned());
-                }
+                saved.iter().filter(|(_, id)| is_same(id)).map(|(image, _)| image).collect();
+            let names = names(&listed, &same);
+            if !self.ask.takes(&mut names.clone()) {
+                self.pass(names);
+                continue;
+            }
+            match self.add_listed(&listed, names, &referrers) {
+                Ok(()) => covered.extend(configs.into_iter().cloned()),
                 // What the layout has not whole, manifest.json may have.
-                Err(lacking) if same.is_empty() => return Err(lacking.error(self.ask)),
+                Err(error) if same.is_empty() => return Err(error),
                 Err(_) => {}
             }
         }
@@ -149,32 +156,34 @@ impl Reading<'_> {
     fn add_listed(
         &mut self,
         listed: &Listed,
-        chosen: Chosen,
-        same: &[&SavedImage],
+        names: Vec<Suggested>,
+        referrers: &[Arc<ImageTree>],
     ) -> Result<(), SourceError> {
-        let mut names = listed.names.clone();
-        let saved_names: Vec<_> = same.iter().flat_map(|image| docker_archive::names(image)).collect();
-        if !names.iter().any(|name| matches!(name, Suggested::Reference(_))) && !saved_names.is_empty() {
-            names = saved_names;
-        }
+        let chosen = choose(&listed.built, self.ask).map_err(|lacking| lacking.error(self.ask))?;
+        let tree = chosen.tree.referred_by(referrers);
         let content = match self.form {
-            Form::Docker => content_of(chosen.tree, self.documents)?,
-            Form::Oci => Content::Exact(chosen.tree),
+            Form::Docker => content_of(tree, self.documents)?,
+            Form::Oci => Content::Exact(tree),
         };
-        match self.ask.image(self.form.scheme(), names, content) {
-            Ok(image) => {
-                let (platforms, notes) = (chosen.platforms, chosen.notes);
-                self.found.images.push(FoundImage { platforms, notes, ..image });
-            }
-            Err(names) => self.others.extend(names),
+        if let Ok(image) = self.ask.image(self.form.scheme(), names, content) {
+            let (platforms, notes) = (chosen.platforms, chosen.notes);
+            self.found.images.push(FoundImage { platforms, notes, ..image });
         }
         Ok(())
+    }
+
+    fn pass(&mut self, names: Vec<Suggested>) {
+        for name in names {
+            if !self.others.contains(&name) {
+                self.others.push(name);
+            }
+        }
     }
 
     fn add_saved(&mut self, image: &SavedImage) -> Result<(), SourceError> {
         let names = docker_archive::names(image);
         if !self.ask.takes(&mut names.clone()) {
-            self.others.extend(names);
+            self.pass(names);
             return Ok(());
         }
         let saved = self.docker.load(image)?;
@@ -188,9 +197,10 @@ impl Reading<'_> {
 
     fn finish(mut self, index: &TarIndex) -> Result<Found, SourceError> {
         if self.found.images.is_empty() {
-            return Err(match self.ask.wanted {
-                Some(_) => self.ask.name_not_found(&self.others),
-                None => self.documents.damaged("its index.json lists no image"),
+            return Err(match (self.ask.wanted, self.fault) {
+                (_, Some(fault)) => fault,
+                (Some(_), None) => self.ask.name_not_found(&self.others),
+                (None, None) => self.documents.damaged("its index.json lists no image"),
             });
         }
         for image in &mut self.found.images {
@@ -200,22 +210,24 @@ impl Reading<'_> {
     }
 }
 
+/// The names that the layout gives an image, or else those of the same one in `manifest.json`.
+fn names(listed: &Listed, same: &[&SavedImage]) -> Vec<Suggested> {
+    let saved: Vec<_> = same.iter().flat_map(|image| docker_archive::names(image)).collect();
+    let named = listed.names.iter().any(|name| matches!(name, Suggested::Reference(_)));
+    if named || saved.is_empty() { listed.names.clone() } else { saved }
+}
+
 /// The tree byte for byte where its layers are packed. Layers that are not are packed by the push, and the
 /// tree stays at hand for a push that leaves them as they are.
+///
+/// # Errors
+/// When the manifest does not list as many layers as the configuration: some versions of docker wrote none.
 fn content_of(tree: Arc<ImageTree>, documents: &Documents) -> Result<Content, SourceError> {
-    let Children::Image { config, layers, .. } = tree.manifest.children() else {
+    let Children::Image { config, layers: listed, .. } = tree.manifest.children() else {
         return Ok(Content::Exact(tree));
     };
     let Some(((_, config_blob), blobs)) = tree.blobs.split_first() else { return Ok(Content::Exact(tree)) };
-    // A foreign layer has no bytes to pack.
-    if !is_image_config(config.media_type()) || blobs.len() != layers.len() {
-        return Ok(Content::Exact(tree));
-    }
-    let mut encodings = Vec::with_capacity(blobs.len());
-    for (_, blob) in blobs {
-        encodings.push(magic::encoding(blob)?);
-    }
-    if !encodings.contains(&Encoding::Tar) {
+    if !is_image_config(config.media_type()) {
         return Ok(Content::Exact(tree));
     }
     let bytes = documents.read_exact(config, config_blob)?;
@@ -224,10 +236,18 @@ fn content_of(tree: Arc<ImageTree>, documents: &Documents) -> Result<Content, So
         entry: format!("configuration {}", config.digest()),
         source,
     })?;
-    let (listed, known) = (blobs.len(), diff_ids.len());
-    if listed != known {
-        let reason = format!("the manifest lists {listed} layers, the configuration {known}");
+    let (there, known) = (listed.len(), diff_ids.len());
+    if there != known {
+        let reason = format!("the manifest lists {there} layers, the configuration {known}");
         return Err(documents.damaged(&reason));
+    }
+    let encodings = blobs.iter().map(|(_, blob)| magic::encoding(blob)).collect::<Result<Vec<_>, _>>()?;
+    // A foreign layer has no bytes to pack, and what is encrypted, or a program for another machine, is no
+    // tar, though it is not compressed either.
+    let unpacked = blobs.iter().zip(&encodings).filter(|(_, encoding)| **encoding == Encoding::Tar);
+    let mut kinds = unpacked.map(|((layer, _), _)| is_plain_tar(layer.media_type())).peekable();
+    if blobs.len() != there || kinds.peek().is_none() || !kinds.all(|is_plain| is_plain) {
+        return Ok(Content::Exact(tree));
     }
     let layers = blobs
         .iter()

@@ -72,6 +72,7 @@ fn present(built: &Built) -> impl Iterator<Item = (&Leaf, &Arc<ImageTree>)> {
     built
         .leaves
         .iter()
+        .map(|leaf| &**leaf)
         .filter(|leaf| leaf.role == Role::Image)
         .filter_map(|leaf| Some((leaf, leaf.tree.as_ref().ok()?)))
 }

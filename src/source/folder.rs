@@ -308,6 +308,9 @@ fn matches(globs: &globset::GlobSet, below: &Path) -> bool {
 fn reason(error: &SourceError) -> String {
     match error {
         SourceError::Damaged { reason, .. } | SourceError::NotAnImage { reason, .. } => reason.clone(),
+        SourceError::LinksOut { name, target, .. } => {
+            format!("`{name}` links out of it, to `{target}`; `--follow` allows it")
+        }
         SourceError::Json { entry, source, .. } => format!("{entry}: {}", chain(source)),
         SourceError::Manifest { entry, source, .. } => format!("{entry}: {}", chain(source)),
         SourceError::Unpack { source, .. } => source.to_string(),

@@ -35,7 +35,7 @@ pub(super) fn images(
         return Err(SourceError::NotAnImage { path: ask.path.to_owned(), reason });
     }
     let documents = Documents::of(ask.path);
-    let Listing { images, skipped, referrers } = list(&mut Forest::new(&store, &documents), ask)?;
+    let Listing { images, skipped, referrers, fault } = list(&mut Forest::new(&store, &documents), ask)?;
     let mut found = Found { skipped, ..Found::default() };
     let mut others = Vec::new();
     for listed in images {
@@ -50,7 +50,7 @@ pub(super) fn images(
         }
     }
     match ask.wanted {
-        Some(_) if found.images.is_empty() => Err(ask.name_not_found(&others)),
+        Some(_) if found.images.is_empty() => Err(fault.unwrap_or_else(|| ask.name_not_found(&others))),
         None if found.images.is_empty() => Err(documents.damaged("its index.json lists no image")),
         _ => Ok(found),
     }
@@ -77,8 +77,8 @@ impl LayoutFolder {
             Err(error) => return Err(read_error(&shown, error)),
         };
         if self.links == Links::Inside && !path.starts_with(&self.root) {
-            let reason = format!("`{name}` links out of it, to `{}`", shown_path(&path));
-            return Err(SourceError::Damaged { path: self.shown.clone(), reason });
+            let (name, target) = (name.to_owned(), shown_path(&path));
+            return Err(SourceError::LinksOut { path: self.shown.clone(), name, target });
         }
         Ok(Some(Blob::Range(FileRange::whole(SourceFile::open(&path, &self.pool)?))))
     }

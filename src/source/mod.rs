@@ -18,6 +18,7 @@ pub(crate) mod fuzz;
 mod layout;
 mod magic;
 mod manifests;
+mod media;
 mod names;
 mod near;
 mod oci_images;

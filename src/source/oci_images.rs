@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::media::{is_attestation, is_manifest, is_schema_1};
 use super::names::{annotated, answers_to, source_name, stem, text};
-use super::oci_tree::{Built, Forest, is_attestation, is_manifest};
+use super::oci_tree::{Built, Forest};
 use super::shown::shown;
 use crate::oci::{Children, Descriptor, Digest, Manifest, Platform, platform_text, strict_json};
 use crate::port::{Content, FoundImage, ImageTree, Skipped, SourceError, Suggested};
@@ -84,6 +85,8 @@ pub(super) struct Listing {
     pub(super) skipped: Vec<Skipped>,
     /// Without a name of their own, and with a subject that is part of one of the images.
     pub(super) referrers: Vec<Arc<ImageTree>>,
+    /// The first fault in what was looked at without being asked for by its name.
+    pub(super) fault: Option<SourceError>,
 }
 
 /// One entry of an index, or several that differ only in their names.
@@ -115,7 +118,15 @@ pub(super) fn list(forest: &mut Forest, ask: &Ask) -> Result<Listing, SourceErro
     let mut referrers = Vec::new();
     let (wanted, others) = asked_for(entries, ask);
     for Entry { descriptor, names } in wanted {
-        let built = forest.tree(descriptor, 1)?;
+        let built = match forest.tree(descriptor, 1) {
+            Ok(built) => built,
+            // Its names are not those that were asked for: another one may have them.
+            Err(error) if !ask.takes(&mut names.clone()) => {
+                listing.fault.get_or_insert(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         match referrer(&built).filter(|_| several && names.is_empty()) {
             Some(tree) => referrers.push(tree),
             None => listing.images.push(Listed { names, built }),
@@ -204,11 +215,7 @@ fn entries<'a>(manifests: &'a [Descriptor], ask: &Ask, skipped: &mut Vec<Skipped
     let mut entries: Vec<Entry<'a>> = Vec::new();
     let mut places: HashMap<&Digest, usize> = HashMap::new();
     for descriptor in manifests {
-        // An index.json may list anything; what is no manifest has no place in a registry of its own.
-        if !is_manifest(descriptor.media_type()) && !descriptor.media_type().as_ref().contains("manifest.v1")
-        {
-            let kind = shown(descriptor.media_type().as_ref());
-            let reason = format!("`{}` is of type `{kind}`, which is no image", descriptor.digest());
+        if let Some(reason) = no_image(descriptor) {
             skipped.push(Skipped { path: ask.path.to_owned(), reason });
             continue;
         }
@@ -221,6 +228,23 @@ fn entries<'a>(manifests: &'a [Descriptor], ask: &Ask, skipped: &mut Vec<Skipped
         }
     }
     entries
+}
+
+/// Why an entry has no place in a registry of its own: an index.json may list anything. Docker's schema 1 is
+/// left to be refused by its name.
+fn no_image(entry: &Descriptor) -> Option<String> {
+    let (digest, media_type) = (entry.digest(), entry.media_type());
+    if !is_manifest(media_type) && !is_schema_1(media_type) {
+        return Some(format!("`{digest}` is of type `{}`, which is no image", shown(media_type.as_ref())));
+    }
+    let kind = entry.annotations().as_ref()?.get("kind")?.strip_prefix("dev.cosignproject.cosign/")?;
+    // They have no subject: in a registry their tag says what they belong to.
+    (!kind.starts_with("image")).then(|| {
+        format!(
+            "`{digest}` is what `cosign save` keeps beside an image ({}); `cosign load` pushes it",
+            shown(kind)
+        )
+    })
 }
 
 /// Only what was asked for is read, so that a fault elsewhere does not matter; the others come second.

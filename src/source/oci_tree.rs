@@ -6,20 +6,19 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
 use super::document::Documents;
+use super::media::{is_attestation, is_image_config, is_manifest, is_schema_1};
 use super::shown::shown;
 use crate::content::Blob;
 use crate::oci::{
-    Children, Descriptor, Digest, Hasher, Manifest, ManifestError, MediaType, Platform, SavedImage,
-    is_foreign, is_layer,
+    Children, Descriptor, Digest, Hasher, Manifest, ManifestError, Platform, SavedImage, is_foreign, is_layer,
 };
 use crate::port::{ImageTree, SourceError};
 
 /// How deep indexes may nest.
 const MAX_DEPTH: usize = 8;
-/// Manifests that are reached from one index, each counted as often as it is listed: a few small indexes
-/// that list one another many times would be more work than any registry has manifests.
-const MAX_NODES: usize = 10_000;
-const ATTESTATION: &str = "vnd.docker.reference.type";
+/// Manifests that are reached in one store, each counted as often as it is listed: a few small indexes
+/// that list one another many times would be more work and memory than any registry has manifests.
+const MAX_NODES: usize = 20_000;
 
 /// Where blobs are: a folder or a tar in the form of the image-layout spec.
 pub(super) trait BlobStore {
@@ -47,7 +46,7 @@ pub(super) struct Built {
     /// The manifest with all that it needs, or the first thing that is missing.
     pub(super) tree: Result<Arc<ImageTree>, String>,
     /// The image manifests, in their order.
-    pub(super) leaves: Vec<Leaf>,
+    pub(super) leaves: Vec<Arc<Leaf>>,
     nodes: usize,
 }
 
@@ -80,7 +79,7 @@ impl Built {
             config: None,
             notes: Vec::new(),
         };
-        Self { tree: Err(what), leaves: vec![leaf], nodes: 1 }
+        Self { tree: Err(what), leaves: vec![Arc::new(leaf)], nodes: 1 }
     }
 
     /// What the user should know of all images below.
@@ -97,38 +96,17 @@ impl Built {
 
 impl Leaf {
     /// What the entry in an index says of the manifest goes before what the configuration says.
-    fn described(mut self, entry: &Descriptor) -> Self {
+    fn described(self: Arc<Self>, entry: &Descriptor) -> Arc<Self> {
         if self.digest != *entry.digest() {
             return self;
         }
-        self.platform = entry.platform().clone().or(self.platform);
+        let mut leaf = Self::clone(&self);
+        leaf.platform = entry.platform().clone().or(leaf.platform);
         if is_attestation(entry) {
-            self.role = Role::Attestation;
+            leaf.role = Role::Attestation;
         }
-        self
+        Arc::new(leaf)
     }
-}
-
-/// Whether an entry of an index is an attestation of buildkit.
-pub(super) fn is_attestation(entry: &Descriptor) -> bool {
-    let annotated = entry.annotations().as_ref().is_some_and(|all| all.contains_key(ATTESTATION));
-    annotated || entry.platform().as_ref().is_some_and(|platform| platform.os().to_string() == "unknown")
-}
-
-/// Whether a media type is that of a manifest or an index, of the spec or of Docker.
-pub(super) fn is_manifest(media_type: &MediaType) -> bool {
-    matches!(media_type, MediaType::ImageManifest | MediaType::ImageIndex)
-        || matches!(
-            media_type.as_ref(),
-            "application/vnd.docker.distribution.manifest.v2+json"
-                | "application/vnd.docker.distribution.manifest.list.v2+json"
-        )
-}
-
-/// Whether a configuration is that of an image that runs.
-pub(super) fn is_image_config(media_type: &MediaType) -> bool {
-    matches!(media_type, MediaType::ImageConfig)
-        || media_type.as_ref() == "application/vnd.docker.container.image.v1+json"
 }
 
 /// Builds the trees of manifests of one store. Every manifest is checked against its digest before
@@ -139,11 +117,13 @@ pub(super) struct Forest<'a> {
     /// By digest and media type: two entries may call the same bytes two things.
     built: HashMap<(Digest, String), Built>,
     blobs: HashMap<Digest, Option<Blob>>,
+    /// Manifests that may still be reached.
+    nodes_left: usize,
 }
 
 impl<'a> Forest<'a> {
     pub(super) fn new(store: &'a dyn BlobStore, documents: &'a Documents) -> Self {
-        Self { store, documents, built: HashMap::new(), blobs: HashMap::new() }
+        Self { store, documents, built: HashMap::new(), blobs: HashMap::new(), nodes_left: MAX_NODES }
     }
 
     /// The manifest that `descriptor` names and all below it.
@@ -152,8 +132,12 @@ impl<'a> Forest<'a> {
     /// When something is there and is not what it should be. What is missing is part of the answer.
     pub(super) fn tree(&mut self, descriptor: &Descriptor, depth: usize) -> Result<Built, SourceError> {
         self.check_kind(descriptor)?;
+        self.spend(1)?;
         let Some(blob) = self.fetch(descriptor)? else { return Ok(Built::missing(descriptor)) };
         let key = (descriptor.digest().clone(), descriptor.media_type().to_string());
+        if let Some(nodes) = self.built.get(&key).map(|built| built.nodes) {
+            self.spend(nodes.saturating_sub(1))?;
+        }
         if let Some(built) = self.built.get(&key) {
             return Ok(built.clone());
         }
@@ -179,9 +163,17 @@ impl<'a> Forest<'a> {
         }
     }
 
+    fn spend(&mut self, nodes: usize) -> Result<(), SourceError> {
+        let left = self.nodes_left.checked_sub(nodes);
+        let too_many =
+            || self.documents.damaged(&format!("its indexes lead to more than {MAX_NODES} manifests"));
+        self.nodes_left = left.ok_or_else(too_many)?;
+        Ok(())
+    }
+
     fn check_kind(&self, descriptor: &Descriptor) -> Result<(), SourceError> {
         let media_type = descriptor.media_type();
-        if media_type.as_ref().contains("docker.distribution.manifest.v1") {
+        if is_schema_1(media_type) {
             return Err(self.fault(descriptor, ManifestError::Schema1));
         }
         if !is_manifest(media_type) {
@@ -238,7 +230,7 @@ impl<'a> Forest<'a> {
             config: Some(config.digest().clone()),
             notes,
         };
-        Ok(Built { tree, leaves: vec![leaf], nodes: 1 })
+        Ok(Built { tree, leaves: vec![Arc::new(leaf)], nodes: 1 })
     }
 
     fn index(
@@ -256,11 +248,6 @@ impl<'a> Forest<'a> {
             }
             let built = self.tree(entry, depth + 1)?;
             nodes += built.nodes;
-            if nodes > MAX_NODES {
-                return Err(self
-                    .documents
-                    .damaged(&format!("an index leads to more than {MAX_NODES} manifests")));
-            }
             leaves.extend(built.leaves.into_iter().map(|leaf| leaf.described(entry)));
             match built.tree {
                 Ok(child) => children.push(child),

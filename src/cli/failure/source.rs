@@ -23,6 +23,9 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
             of("SOURCE_DAMAGED")
                 .say("Save or build the image again; the file was perhaps not written to its end")
         }
+        SourceError::LinksOut { .. } => of("SOURCE_LINKS_OUT")
+            .run("Follow links that lead out of it", scene.with("--follow"))
+            .say("Or copy it so that links become files: cp -rL"),
         SourceError::Unpack { .. } | SourceError::TooLarge { .. } => packed(error),
         SourceError::Content(error) => content(error, scene),
         SourceError::NameNotFound { names, .. } => {

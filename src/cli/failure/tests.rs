@@ -237,6 +237,11 @@ fn a_source_that_has_no_image_is_explained() {
             SourceError::Read { path: path(), source: denied() },
             SourceError::NotAnImage { path: path(), reason: "it has no manifest".into() },
             SourceError::Damaged { path: path(), reason: "it ends within a header".into() },
+            SourceError::LinksOut {
+                path: path(),
+                name: "blobs/sha256/ab".into(),
+                target: "/elsewhere/ab".into()
+            },
             SourceError::Unpack { path: path(), source: UnpackError::Truncated { codec: "gzip" } },
             SourceError::Unpack {
                 path: path(),

@@ -9,7 +9,7 @@ use crate::oci::{
 };
 use crate::pack::{Encoding, Form};
 use crate::port::{Content, FoundImage, ImageTree, Layer, PackIndex, Remembered};
-use crate::source::oci_tree::{is_attestation, is_image_config};
+use crate::source::media::{is_attestation, is_image_config};
 
 /// How deep indexes may nest; deeper ones are exported.
 const MAX_DEPTH: usize = 8;

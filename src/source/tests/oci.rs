@@ -213,6 +213,33 @@ fn of_a_platform_only_what_refers_to_it_is_kept() {
 }
 
 #[test]
+fn an_artifact_of_the_old_kind_is_passed_over_with_a_word() {
+    let mut oci = Oci::default();
+    let image = oci.image("amd64", &layer("x"));
+    oci.list(image, Some("1"));
+    let artifact = oci.blob("application/vnd.oci.artifact.manifest.v1+json", b"{}");
+    oci.list(artifact, None);
+    let found = read(oci).unwrap();
+    assert!(found.skipped[0].reason.contains("`application/vnd.oci.artifact.manifest.v1+json`"));
+    only(found);
+}
+
+#[test]
+fn what_cosign_saved_beside_an_image_is_passed_over_with_a_word() {
+    let mut oci = Oci::default();
+    for (kind, text) in [("image", "x"), ("sigs", "signature"), ("atts", "attestation")] {
+        let mut descriptor = oci.image("amd64", &layer(text));
+        descriptor["platform"] = json!(null);
+        descriptor["annotations"] = json!({"kind": format!("dev.cosignproject.cosign/{kind}")});
+        oci.listed.push(descriptor);
+    }
+    let found = read(oci).unwrap();
+    assert_eq!(found.skipped.len(), 2);
+    assert!(found.skipped.iter().all(|one| one.reason.contains("`cosign load`")), "{:?}", found.skipped);
+    only(found);
+}
+
+#[test]
 fn an_index_that_lists_what_is_no_manifest_is_refused() {
     let mut oci = Oci::default();
     let other = oci.blob("text/plain", b"notes");
