@@ -2,7 +2,7 @@
 
 use crate::event::{Event, Events};
 use crate::job::{Job, RunError, Selection, World};
-use crate::oci::{Children, Descriptor, Platform};
+use crate::oci::{Children, Descriptor, Platform, platform_text, serves};
 use crate::port::{Content, FoundImage, ImageTree, SourceError, SourceName};
 use std::sync::Arc;
 
@@ -55,8 +55,8 @@ fn select(mut image: FoundImage, selection: &Selection) -> Result<FoundImage, So
     let Selection::Only(wanted) = selection else { return Ok(image) };
     let lacking = |image: &FoundImage| SourceError::PlatformNotFound {
         source_name: image.source.to_string(),
-        wanted: shown(wanted),
-        present: image.platforms.iter().map(shown).collect(),
+        wanted: platform_text(wanted),
+        present: image.platforms.iter().map(platform_text).collect(),
     };
     if let Content::Exact(tree) = &image.content
         && matches!(tree.manifest.children(), Children::Index { .. })
@@ -82,16 +82,4 @@ fn child_for(tree: &ImageTree, wanted: &Platform) -> Option<Arc<ImageTree>> {
         .filter(|descriptor| descriptor.platform().as_ref().is_some_and(|p| serves(p, wanted)))
         .find_map(find);
     named.or_else(|| tree.children.iter().find_map(|child| child_for(child, wanted)))
-}
-
-/// Whether an image for `present` is what was asked for; a variant counts only when one was asked for.
-fn serves(present: &Platform, wanted: &Platform) -> bool {
-    present.os() == wanted.os()
-        && present.architecture() == wanted.architecture()
-        && (wanted.variant().is_none() || present.variant() == wanted.variant())
-}
-
-fn shown(platform: &Platform) -> String {
-    let variant = platform.variant().as_ref().map(|v| format!("/{v}")).unwrap_or_default();
-    format!("{}/{}{variant}", platform.os(), platform.architecture())
 }

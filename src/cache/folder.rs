@@ -252,6 +252,21 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_entries_go_whatever_is_kept_first() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..12_u32 {
+            let cache = CacheFolder { most: 8, ..CacheFolder::new(dir.path().to_owned()) };
+            cache.keep_config(&Bytes::copy_from_slice(&number.to_le_bytes()));
+            let diff_id = sha256(&number.to_le_bytes());
+            cache.keep_packed(&diff_id, Form::Packed(Encoder::GZIP), &remembered("packed"));
+        }
+        for folder in ["packs", "configs"] {
+            let left = fs::read_dir(dir.path().join(folder)).unwrap().count();
+            assert!(left <= 9, "{folder}: {left}");
+        }
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_written_remembers_nothing() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let cache = CacheFolder::new(file.path().join("below"));

@@ -114,7 +114,7 @@ impl FilePool {
 enum Handle {
     /// Reopened by path whenever the pool has let it go.
     Pooled { pool: Arc<FilePool>, id: u64 },
-    /// A spool without a name: open for as long as it is needed.
+    /// A spool without a name, or standard input: open for as long as it is needed.
     Held(Arc<File>),
 }
 
@@ -195,9 +195,6 @@ impl SourceFile {
     /// # Errors
     /// `Changed` when size or time of change differ, `Open` when it cannot be asked.
     pub fn check_unchanged(&self) -> Result<(), ContentError> {
-        if matches!(self.handle, Handle::Held(_)) {
-            return Ok(());
-        }
         let meta = self
             .file()?
             .metadata()
@@ -332,6 +329,16 @@ mod tests {
         std::fs::rename(dir.path().join("other"), &path).unwrap();
         let _evicts = SourceFile::open(&path, &pool).unwrap();
         assert!(matches!(source.read_at(0, &mut [0; 1]), Err(ContentError::Changed { .. })));
+    }
+
+    #[test]
+    fn a_file_without_a_name_is_seen_to_change_as_well() {
+        let mut named = tempfile::NamedTempFile::new().unwrap();
+        named.write_all(b"0123456789").unwrap();
+        let held = SourceFile::from_spool(named.reopen().unwrap(), Path::new("-")).unwrap();
+        held.check_unchanged().unwrap();
+        named.write_all(b"more").unwrap();
+        assert!(matches!(held.check_unchanged(), Err(ContentError::Changed { .. })));
     }
 
     #[test]

@@ -77,6 +77,15 @@ fn free(_: &Path) -> Option<u64> {
     None
 }
 
+/// Makes the folder for this user alone: it may be the one of the cache.
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 #[derive(Debug)]
 enum Held {
     Memory(Vec<u8>),
@@ -116,7 +125,7 @@ impl Spool {
 
     fn file(&mut self) -> io::Result<&mut File> {
         if let Held::Memory(bytes) = &self.held {
-            std::fs::create_dir_all(&self.dir.0)?;
+            make(&self.dir.0)?;
             let mut file = tempfile::tempfile_in(&self.dir.0)?;
             file.write_all(bytes)?;
             self.held = Held::File(file);
@@ -160,6 +169,16 @@ mod tests {
         assert!(matches!(blob, Blob::Range(_)));
         assert_eq!(blob.read_all(u64::MAX).unwrap(), content);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_looks_into_a_folder_that_a_spool_makes() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let made = dir.path().join("cache");
+        SpoolDir::new(made.clone()).spool().finish_file(Path::new("spool")).unwrap();
+        assert_eq!(std::fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[cfg(unix)]
