@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -67,6 +68,11 @@ struct Probe {
     manifests: Listing,
     fs_layers: Option<serde::de::IgnoredAny>,
     config: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Annotated {
+    annotations: Option<BTreeMap<String, serde::de::IgnoredAny>>,
 }
 
 /// How a list stands in a document. Programs in Go write an empty one as `null`.
@@ -160,6 +166,13 @@ impl Manifest {
     #[must_use]
     pub fn children(&self) -> &Children {
         &self.0.children
+    }
+
+    /// The names of its annotations, in their order.
+    #[must_use]
+    pub fn annotations(&self) -> Vec<String> {
+        let annotated = serde_json::from_slice::<Annotated>(self.raw()).ok();
+        annotated.and_then(|found| found.annotations).unwrap_or_default().into_keys().collect()
     }
 
     /// The manifest that this one says something of: a signature's image, for instance.
@@ -280,6 +293,16 @@ mod tests {
         assert!(matches!(parsed(&mixed), Err(ManifestError::Mixed)));
         assert!(matches!(parsed("{}"), Err(ManifestError::Empty)));
         assert!(matches!(parsed(r#"{"schemaVersion":1,"fsLayers":[]}"#), Err(ManifestError::Schema1)));
+    }
+
+    #[test]
+    fn annotations_are_known_by_their_names() {
+        let with = |text: &str| {
+            let text = format!(r#"{{"schemaVersion":2,"config":{CONFIG},"layers":[]{text}}}"#);
+            parsed(&text).unwrap().annotations()
+        };
+        assert_eq!(with(r#","annotations":{"b":"1","a":"2"}"#), ["a", "b"]);
+        assert!(with("").is_empty() && with(r#","annotations":null"#).is_empty());
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::port::{FoundImage, RegistryError};
 use crate::report::ImageError;
 use foresight::Foresight;
 use graph::Graph;
-use survey::Current;
+use survey::{Current, KnownBlob};
 
 /// Why no plan can be made.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,7 @@ pub async fn plan(
 ) -> Result<PushPlan, PlanError> {
     let foresight = Foresight { compression: job.compression, index: Arc::clone(&world.index) };
     let addressed = address(found, job, events)?;
+    tell_losses(&addressed, &foresight, events);
     let jobs = job.limits.jobs.get();
     let targets: HashSet<Target> = addressed.iter().map(|one| one.target.clone()).collect();
     let current = survey::manifests(targets.into_iter(), &*world.reader, jobs).await?;
@@ -75,11 +76,11 @@ pub async fn plan(
         .flat_map(|(one, _)| {
             let repository = &one.target.repository;
             let blobs = survey::known_blobs(&one.image, &foresight).into_iter();
-            let best_unasked = |at_hand: Option<u64>| {
-                new.contains(repository) && at_hand.is_some_and(|size| world.reader.best_unasked(size))
+            let best_unasked = |blob: &KnownBlob| {
+                new.contains(repository) && blob.at_hand && world.reader.best_unasked(blob.size)
             };
-            let asked = blobs.filter(|(_, at_hand)| !best_unasked(*at_hand));
-            asked.map(|(digest, _)| (repository.clone(), digest)).collect::<Vec<_>>()
+            let asked = blobs.filter(|blob| !best_unasked(blob));
+            asked.map(|blob| ((repository.clone(), blob.digest), blob.size)).collect::<Vec<_>>()
         })
         .filter(|_| job.existing == Existing::Skip)
         .collect();
@@ -87,6 +88,16 @@ pub async fn plan(
     let plan = PushPlan { new, ..assemble(fates, Graph::new(foresight, presence)) };
     announce(&plan, events);
     Ok(plan)
+}
+
+/// Says once for each image what a push does not bring along.
+fn tell_losses(addressed: &[Addressed], foresight: &Foresight, events: &Events) {
+    let mut said = HashSet::new();
+    for note in addressed.iter().filter_map(|one| warnings::annotations(&one.image, foresight)) {
+        if said.insert(note.clone()) {
+            events.note(note);
+        }
+    }
 }
 
 /// Gives every image its targets, refuses collisions, and says what the user should know.

@@ -33,17 +33,16 @@ pub(super) async fn manifests(
         .await
 }
 
-/// Which of the blobs whose digests are known are there.
+/// Which of the blobs whose digests and sizes are known are there.
 pub(super) async fn blobs(
-    wanted: HashSet<(Repository, Digest)>,
+    wanted: HashMap<(Repository, Digest), u64>,
     reader: &dyn RegistryReader,
     at_once: usize,
 ) -> Result<HashMap<(Repository, Digest), Presence>, RegistryError> {
     stream::iter(wanted)
-        .map(|(repository, digest)| async move {
+        .map(|((repository, digest), size)| async move {
             let presence = match reader.blob(&repository, &digest).await {
-                Ok(Some(_)) => Presence::Present,
-                Ok(None) => Presence::Absent,
+                Ok(found) => Presence::of(found, size),
                 // It concerns one image, whose own step will hear it again.
                 Err(error) if is_refusal(&error) => return Ok(None),
                 Err(error) => return Err(error),
@@ -89,27 +88,44 @@ fn is_refusal(error: &RegistryError) -> bool {
     matches!(error, RegistryError::Refused { .. })
 }
 
-/// The blobs of an image whose digests are known before anything is packed, with how many bytes of each are at
-/// hand: none of what would have to be packed or exported first.
-pub(super) fn known_blobs(image: &FoundImage, foresight: &Foresight) -> Vec<(Digest, Option<u64>)> {
-    if let Some(tree) = foresight.exact(image) {
-        let mut digests = Vec::new();
-        for tree in std::iter::once(tree).chain(tree.referrers.iter().map(|referrer| &**referrer)) {
-            collect(tree, &mut digests);
-        }
-        return digests;
-    }
-    let Content::Unpacked { config, layers, .. } = &image.content else { return Vec::new() };
-    let config = config_descriptor(config);
-    let known = layers.iter().filter_map(|layer| Some((foresight.layer(layer)?.digest().clone(), None)));
-    std::iter::once((config.digest().clone(), Some(config.size()))).chain(known).collect()
+/// A blob whose digest is known before anything is packed.
+pub(super) struct KnownBlob {
+    pub(super) digest: Digest,
+    /// In bytes.
+    pub(super) size: u64,
+    /// Whether it has neither to be packed nor exported first.
+    pub(super) at_hand: bool,
 }
 
-fn collect(tree: &ImageTree, digests: &mut Vec<(Digest, Option<u64>)>) {
-    let at_hand = |blob: &Blob| (!blob.is_deferred()).then(|| blob.len());
-    digests.extend(tree.blobs.iter().map(|(known, blob)| (known.digest().clone(), at_hand(blob))));
+impl From<&Descriptor> for KnownBlob {
+    fn from(descriptor: &Descriptor) -> Self {
+        Self { digest: descriptor.digest().clone(), size: descriptor.size(), at_hand: false }
+    }
+}
+
+/// The blobs of an image whose digests are known before anything is packed.
+pub(super) fn known_blobs(image: &FoundImage, foresight: &Foresight) -> Vec<KnownBlob> {
+    if let Some(tree) = foresight.exact(image) {
+        let mut blobs = Vec::new();
+        for tree in std::iter::once(tree).chain(tree.referrers.iter().map(|referrer| &**referrer)) {
+            collect(tree, &mut blobs);
+        }
+        return blobs;
+    }
+    let Content::Unpacked { config, layers, .. } = &image.content else { return Vec::new() };
+    let known = layers.iter().filter_map(|layer| Some(KnownBlob::from(&foresight.layer(layer)?)));
+    let config = KnownBlob { at_hand: true, ..KnownBlob::from(&config_descriptor(config)) };
+    std::iter::once(config).chain(known).collect()
+}
+
+fn collect(tree: &ImageTree, blobs: &mut Vec<KnownBlob>) {
+    let known = |(known, blob): &(Descriptor, Blob)| KnownBlob {
+        at_hand: !blob.is_deferred(),
+        ..KnownBlob::from(known)
+    };
+    blobs.extend(tree.blobs.iter().map(known));
     for child in &tree.children {
-        collect(child, digests);
+        collect(child, blobs);
     }
 }
 
@@ -188,7 +204,8 @@ mod tests {
         };
         let targets = ["1", "2", "3"].map(target).into_iter();
         assert!(manifests(targets, &Broken::default(), 3).await.is_err());
-        assert!(blobs(digests(), &Broken::default(), 3).await.is_err());
+        let sized = digests().into_iter().map(|known| (known, 1)).collect();
+        assert!(blobs(sized, &Broken::default(), 3).await.is_err());
         assert!(missing(digests(), &Broken::default(), 3).await.is_err());
     }
 

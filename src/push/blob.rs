@@ -102,10 +102,8 @@ async fn presence(task: &BlobTask, scene: Scene<'_>) -> Result<Presence, Registr
     if scene.existing == Existing::Replace {
         return Ok(Presence::Absent);
     }
-    Ok(match scene.world.reader.blob(&task.repository, &task.digest).await? {
-        Some(_) => Presence::Present,
-        None => Presence::Absent,
-    })
+    let found = scene.world.reader.blob(&task.repository, &task.digest).await?;
+    Ok(Presence::of(found, task.size))
 }
 
 /// Before the request begins: a registry does not wait for an engine's export in the middle of it.

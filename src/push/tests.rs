@@ -108,7 +108,10 @@ impl RegistryReader for MemoryRegistry {
         if held.refuse_head_in.as_ref() == Some(repository) {
             return Err(refused(Refusal::Denied, 403));
         }
-        Ok(held.blobs.contains(&(repository.clone(), digest.clone())).then_some(1))
+        if !held.blobs.contains(&(repository.clone(), digest.clone())) {
+            return Ok(None);
+        }
+        Ok(held.content.get(digest).map(|content| content.len() as u64))
     }
 }
 
@@ -337,6 +340,19 @@ async fn what_is_forced_is_sent_again_whatever_the_registry_says_that_it_has() {
     let report = run(&registry, images(), &forced).await.unwrap();
     assert!(report.images.iter().all(|image| matches!(image.status, Status::Pushed)));
     assert_eq!((registry.count("upload"), registry.count("head blob")), (2 * uploads, heads));
+}
+
+#[tokio::test]
+async fn a_blob_that_the_registry_has_in_another_size_is_sent_again() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let image = |tag: &str| vec![found(tag, Content::Exact(tree(&[b"packed"])))];
+    run(&registry, image("a:1"), &job()).await.unwrap();
+    let uploads = registry.count("upload");
+    registry.held.lock().unwrap().content.insert(sha256(b"packed"), Bytes::from_static(b"pack"));
+    let report = run(&registry, image("a:2"), &job()).await.unwrap();
+    assert!(matches!(report.images[0].status, Status::Pushed), "{report:?}");
+    assert_eq!(registry.count("upload"), uploads + 1);
+    assert_eq!(registry.held.lock().unwrap().content[&sha256(b"packed")], b"packed"[..]);
 }
 
 #[derive(Default)]
