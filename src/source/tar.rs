@@ -25,11 +25,11 @@ const MAX_LINKS: usize = 16;
 /// What stands under a name.
 #[derive(Debug)]
 enum Entry {
-    /// Where its bytes are. `twin` is where an entry of the same name and length begins.
+    /// Where its bytes are. `twins` is where entries of the same name and length begin.
     File {
         offset: u64,
         len: u64,
-        twin: Option<u64>,
+        twins: Vec<u64>,
     },
     Link(Vec<u8>),
     /// There, but it cannot be read as a file, for this reason.
@@ -44,7 +44,7 @@ pub(super) struct TarIndex {
     /// Entries that nobody can ask for are counted as well.
     count: usize,
     notes: Vec<String>,
-    /// Where files begin whose twin was compared with them, so that it happens once.
+    /// Where files begin whose twins were compared with them, so that it happens once.
     compared: RefCell<HashSet<u64>>,
 }
 
@@ -95,7 +95,7 @@ impl TarIndex {
                 Entry::Other("is no file")
             }
             EntryType::Regular | EntryType::Continuous => {
-                Entry::File { offset: entry.offset, len: entry.len, twin: None }
+                Entry::File { offset: entry.offset, len: entry.len, twins: Vec::new() }
             }
             EntryType::Symlink | EntryType::Link => link_target(entry)
                 .map_or(Entry::Other("links to a place outside of the archive"), Entry::Link),
@@ -105,10 +105,7 @@ impl TarIndex {
             Place::Vacant(place) => {
                 place.insert(found);
             }
-            Place::Occupied(mut place) => {
-                let both = together(place.get(), found);
-                place.insert(both);
-            }
+            Place::Occupied(mut place) => together(place.get_mut(), found),
         }
     }
 
@@ -120,16 +117,17 @@ impl TarIndex {
     pub(super) fn find(&self, name: &str) -> Result<Option<Blob>, SourceError> {
         let Some((at, entry)) = self.resolve(name)? else { return Ok(None) };
         match entry {
-            Entry::File { offset, len, twin } => {
+            Entry::File { offset, len, twins } => {
                 let blob = self.range(*offset, *len)?;
-                if let Some(twin) = twin
-                    && !self.compared.borrow().contains(offset)
-                {
+                if twins.is_empty() || self.compared.borrow().contains(offset) {
+                    return Ok(Some(blob));
+                }
+                for twin in twins {
                     if !equal(&blob, &self.range(*twin, *len)?)? {
                         return Err(self.fault(&format!("it has two entries named `{}`", shown_bytes(&at))));
                     }
-                    self.compared.borrow_mut().insert(*offset);
                 }
+                self.compared.borrow_mut().insert(*offset);
                 Ok(Some(blob))
             }
             Entry::Other(what) => Err(self.fault(&format!("its entry `{}` {what}", shown_bytes(&at)))),
@@ -144,7 +142,7 @@ impl TarIndex {
     /// As `find`.
     pub(super) fn find_once(&self, name: &str) -> Result<Option<Blob>, SourceError> {
         match self.resolve(name)? {
-            Some((at, Entry::File { twin: Some(_), .. })) => {
+            Some((at, Entry::File { twins, .. })) if !twins.is_empty() => {
                 Err(self.fault(&format!("it has two entries named `{}`", shown_bytes(&at))))
             }
             _ => self.find(name),
@@ -244,18 +242,16 @@ fn is_known(kind: EntryType) -> bool {
     )
 }
 
-/// What stands under a name that two entries have. Files of one length may be equal: that is seen when
+/// What stands under a name that several entries have. Files of one length may be equal: that is seen when
 /// somebody asks for them. Anything else is refused then.
-fn together(first: &Entry, second: Entry) -> Entry {
+fn together(first: &mut Entry, second: Entry) {
     match (first, second) {
-        (Entry::File { offset, len, twin: None }, Entry::File { offset: twin, len: other, .. })
-            if *len == other =>
-        {
-            Entry::File { offset: *offset, len: *len, twin: Some(twin) }
+        (Entry::File { len, twins, .. }, Entry::File { offset, len: other, .. }) if *len == other => {
+            twins.push(offset);
         }
-        (Entry::Link(first), Entry::Link(second)) if *first == second => Entry::Link(second),
-        (Entry::Other(what), Entry::Other(_)) => Entry::Other(what),
-        _ => Entry::Other("stands there several times, each time as something else"),
+        (Entry::Link(first), Entry::Link(second)) if *first == second => {}
+        (Entry::Other(_), Entry::Other(_)) => {}
+        (first, _) => *first = Entry::Other("stands there several times, each time as something else"),
     }
 }
 

@@ -1,5 +1,7 @@
 use serde_json::{Map, Value};
 
+use crate::source::shown::shown;
+
 /// Strings of one file that are kept.
 const MAX_STRINGS: usize = 5_000;
 /// Longer names no registry takes.
@@ -13,6 +15,8 @@ pub(super) struct Said {
     pub(super) renames: Vec<Rename>,
     /// Paths that it leads to, from its own folder: what idpbuilder puts into a repository of its own.
     pub(super) leads: Vec<String>,
+    /// Why something in it counts for nothing.
+    pub(super) passed: Vec<String>,
 }
 
 /// An entry of `images` of a kustomization.
@@ -158,6 +162,13 @@ impl Said {
         for image in images.iter().filter_map(Value::as_object).take(MAX_STRINGS) {
             let given = |key| Some(text(image, key)).filter(|text| !text.is_empty()).map(str::to_owned);
             let Some(name) = given("name") else { continue };
+            if let Some(field) =
+                ["newName", "newTag", "digest"].into_iter().find(|field| is_no_text(image, field))
+            {
+                let name = shown(&name);
+                self.passed.push(format!("the `{field}` of its image `{name}` is no text: put it in quotes"));
+                continue;
+            }
             let rename = Rename {
                 name,
                 new_name: given("newName"),
@@ -179,6 +190,11 @@ fn nested(value: &Value) -> impl Iterator<Item = &Map<String, Value>> {
         _ => (None, None),
     };
     one.into_iter().chain(many.into_iter().flatten())
+}
+
+/// As `newTag: 20240131`, which kustomize refuses.
+fn is_no_text(object: &Map<String, Value>, key: &str) -> bool {
+    object.get(key).is_some_and(|value| !value.is_string() && !value.is_null())
 }
 
 fn text<'a>(object: &'a Map<String, Value>, key: &str) -> &'a str {

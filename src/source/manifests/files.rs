@@ -173,6 +173,7 @@ impl Reader<'_> {
         let file = || path.to_owned();
         self.all.images.extend(said.images.into_iter().map(|name| Named { name, file: file() }));
         self.all.renames.extend(said.renames.into_iter().map(|rename| Renamed { rename, file: file() }));
+        said.passed.into_iter().for_each(|reason| self.skip(path, reason));
         let folder = path.parent().unwrap_or(Path::new(""));
         let lead = |lead: String| Found { path: folder.join(lead).components().collect(), by: By::Manifest };
         said.leads.into_iter().map(lead).collect()

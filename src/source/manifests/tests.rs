@@ -150,8 +150,10 @@ fn a_kustomization_is_known_by_its_kind_or_its_name() {
         },
         Rename { name: "api".into(), digest: Some("sha256:00".into()), ..Rename::default() },
     ];
+    let passed = ["the `newTag` of its image `number` is no text: put it in quotes"];
     let with_kind = format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{IMAGES}");
     assert_eq!(said(&with_kind).renames, expected);
+    assert_eq!(said(&with_kind).passed, passed);
     assert_eq!(read(IMAGES.as_bytes(), Kustomization::ByName).unwrap().renames, expected);
     assert_eq!(said(IMAGES), Said::default());
 }
@@ -236,7 +238,12 @@ fn yaml_below_a_folder_is_read_in_its_order() {
     assert_eq!(names(&read), ["a", "b"]);
     assert_eq!(read.renames.len(), 2);
     let skipped = skipped(&read);
-    let reasons = [("c.yaml", "4 MiB"), ("templates", "helm"), ("d.yaml", "template")];
+    let reasons = [
+        ("c.yaml", "4 MiB"),
+        ("templates", "helm"),
+        ("d.yaml", "template"),
+        ("kustomization.yaml", "quotes"),
+    ];
     assert_eq!(skipped.len(), reasons.len(), "{skipped:?}");
     for (name, reason) in reasons {
         assert!(skipped.iter().any(|(n, r)| n == name && r.contains(reason)), "{name}: {skipped:?}");

@@ -293,3 +293,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_entry_may_stand_any_number_of_times_while_its_bytes_are_the_same() {
+    let thrice = |last: &[u8]| ended(&[file("a", b"one"), file("a", b"one"), file("a", last)]);
+    let same = index(&thrice(b"one")).unwrap();
+    assert_eq!(content(&same, "a"), b"one");
+    assert!(same.find_once("a").is_err());
+    for last in [&b"two"[..], b"longer"] {
+        assert!(index(&thrice(last)).unwrap().find("a").is_err());
+    }
+}
