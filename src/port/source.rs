@@ -243,6 +243,9 @@ pub enum SourceError {
     NoneTagged { registry: String, tried: Vec<String> },
     #[error("the container engine at {engine} failed")]
     Engine { engine: String, reason: String },
+    /// It answered, and said why it cannot.
+    #[error("the container engine at {engine} could not export the image")]
+    EngineRefused { engine: String, reason: String },
     #[error("no image found under `{}`", path.display())]
     NothingFound { path: PathBuf, skipped: Vec<Skipped> },
     /// Manifests.

@@ -33,7 +33,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{EngineSockets, Engines, engines, image_names};
+pub use engine::{EngineSockets, Engines, Learned, engines, image_names};
 pub use open::{EngineImages, Links, Places, SearchRules, open};
 pub use spec::{ArchiveKind, EngineKind, Spec};
 pub use watch::watch;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use globset::GlobSet;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{self, EngineSockets};
+use super::engine::{self, EngineSockets, Learned};
 use super::manifests;
 use super::near::near;
 use super::oci_images::Ask;
@@ -31,6 +31,8 @@ pub struct Places {
     /// What `-` is read from.
     pub stdin: Option<Arc<File>>,
     pub sockets: EngineSockets,
+    /// Shared by the sources of one run.
+    pub learned: Arc<Learned>,
     pub search: SearchRules,
     /// The platform that is wanted; of an index that is not whole, it is the one that is taken.
     pub platform: Option<Platform>,
@@ -177,8 +179,8 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
             if path.is_dir() {
                 return archive_is_a_folder(path, *kind, &ask, places);
             }
-            if let Some(pipe) = stream::pipe(path)? {
-                return streamed(&pipe, *kind, &ask, spooler);
+            if let Some(pipe) = stream::pipe(path, spooler)? {
+                return streamed(&spooler.streamed(pipe, path)?, *kind, &ask);
             }
             archive::images(&spooler.unpacked(&SourceFile::open(path, &places.pool)?, path)?, *kind, &ask)
         }
@@ -186,7 +188,8 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
             let path = Path::new(STDIN);
             let ask = places.ask(path, None);
             let missing = || layout::read_error(path, std::io::ErrorKind::NotFound.into());
-            streamed(places.stdin.as_ref().ok_or_else(missing)?, ArchiveKind::Any, &ask, spooler)
+            let input = places.stdin.as_ref().ok_or_else(missing)?;
+            streamed(&spooler.input(input, path)?, ArchiveKind::Any, &ask)
         }
         Spec::Layout { path, tag } => {
             check_exists(path)?;
@@ -207,9 +210,8 @@ fn find(spec: &Spec, places: &Places, spooler: &Spooler<'_>) -> Result<Found, So
 const STDIN: &str = "-";
 
 /// The images of a tar that somebody sends. It has no name to fall back on.
-fn streamed(input: &File, kind: ArchiveKind, ask: &Ask, spooler: &Spooler<'_>) -> Result<Found, SourceError> {
-    let file = spooler.input(input, ask.path)?;
-    let mut found = archive::images(&file, kind, ask)?;
+fn streamed(file: &Arc<SourceFile>, kind: ArchiveKind, ask: &Ask) -> Result<Found, SourceError> {
+    let mut found = archive::images(file, kind, ask)?;
     found.images.iter_mut().for_each(|image| image.fallback.clear());
     Ok(found)
 }

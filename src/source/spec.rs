@@ -31,7 +31,7 @@ pub enum ArchiveKind {
 }
 
 /// Which engine is asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum EngineKind {
     /// The one that has the image.
     #[default]

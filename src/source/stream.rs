@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,9 @@ use unpacker::{Unpacker, UnpackerError};
 
 /// Bytes that are written at once.
 const PART: usize = 1024 * 1024;
+/// How often a pipe is looked at before somebody writes into it.
+#[cfg(unix)]
+const PIPE_POLL: Duration = Duration::from_millis(50);
 
 /// How much may be written.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +38,13 @@ pub(super) struct Bounds {
     pub(super) content: u64,
     /// Bytes that are left free on the disk.
     pub(super) reserve: u64,
+    /// How long somebody is waited for who writes into a pipe.
+    pub(super) writer: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { content: 64 << 30, reserve: 16 << 20 }
+        Self { content: 64 << 30, reserve: 16 << 20, writer: Duration::from_secs(10) }
     }
 }
 
@@ -83,6 +89,14 @@ impl Spooler<'_> {
             let file = input.try_clone().map_err(|source| read_error(shown, source))?;
             return self.unpacked(&SourceFile::from_spool(file, shown)?, shown);
         }
+        self.streamed(input, shown)
+    }
+
+    /// All that comes, which is no file.
+    ///
+    /// # Errors
+    /// As for `unpacked`, and when it cannot be read.
+    pub(super) fn streamed(&self, input: impl Read, shown: &Path) -> Result<Arc<SourceFile>, SourceError> {
         let meter = Meter::default();
         let _told = Told::begin(self.events, shown, None, &meter);
         let unpacker = Unpacker::new(input, meter).map_err(|error| of(error, shown))?;
@@ -114,7 +128,7 @@ impl Spooler<'_> {
 
     /// Stops before the disk is full: other programs would fail too.
     fn check_room(&self, written: u64, next: u64, shown: &Path) -> Result<(), SourceError> {
-        let Bounds { content, reserve } = self.bounds;
+        let Bounds { content, reserve, .. } = self.bounds;
         let needed = written.saturating_add(next);
         if needed > content {
             return Err(SourceError::TooLarge { path: shown.to_owned(), limit: content });
@@ -147,30 +161,61 @@ pub(super) fn start(file: &Arc<SourceFile>, shown: &Path) -> Result<Vec<u8>, Sou
     Ok(block)
 }
 
+/// What is read of a pipe.
+type Piped = Box<dyn Read>;
+
 /// A pipe that was named as a file, as a shell makes one of `<(docker save myapp)`; nothing for the rest.
+/// Waits for who writes into it.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// When it cannot be opened, or nobody writes.
 #[cfg(unix)]
-pub(super) fn pipe(path: &Path) -> Result<Option<File>, SourceError> {
+pub(super) fn pipe(path: &Path, spooler: &Spooler<'_>) -> Result<Option<Piped>, SourceError> {
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
     use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
     if !path.metadata().is_ok_and(|meta| meta.file_type().is_fifo()) {
         return Ok(None);
     }
-    // Else it would wait for somebody who writes, and perhaps nobody does.
+    let failed = |source| read_error(path, source);
+    // Else it would wait for somebody who writes without an end, and nothing could stop it.
     let opened = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
-    let waiting = opened.and_then(|file| {
-        fcntl_setfl(&file, fcntl_getfl(&file)?.difference(OFlags::NONBLOCK))?;
-        Ok(file)
-    });
-    waiting.map(Some).map_err(|source| read_error(path, source))
+    let mut file = opened.map_err(failed)?;
+    let first = first_byte(&mut file, path, spooler)?;
+    let flags = fcntl_getfl(&file).map_err(|error| failed(error.into()))?;
+    fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)).map_err(|error| failed(error.into()))?;
+    Ok(Some(Box::new(std::io::Cursor::new(first).chain(file))))
+}
+
+/// Waits until somebody writes, and returns the byte that told of it, if that took one: to a reader that does
+/// not wait, a pipe without a writer is at its end.
+#[cfg(unix)]
+fn first_byte(pipe: &mut File, path: &Path, spooler: &Spooler<'_>) -> Result<Vec<u8>, SourceError> {
+    use std::io::ErrorKind::{Interrupted, WouldBlock};
+
+    let patience = spooler.bounds.writer;
+    let begun = std::time::Instant::now();
+    let mut byte = [0];
+    loop {
+        match pipe.read(&mut byte) {
+            Ok(0) if spooler.left.is_cancelled() => return Err(read_error(path, Interrupted.into())),
+            Ok(0) if begun.elapsed() >= patience => {
+                let reason =
+                    format!("it is a pipe, and nobody wrote into it for {} seconds", patience.as_secs());
+                return Err(SourceError::NotAnImage { path: path.to_owned(), reason });
+            }
+            Ok(0) => std::thread::sleep(PIPE_POLL),
+            Ok(_) => return Ok(byte.to_vec()),
+            Err(error) if error.kind() == WouldBlock => return Ok(Vec::new()),
+            Err(error) if error.kind() == Interrupted => {}
+            Err(error) => return Err(read_error(path, error)),
+        }
+    }
 }
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "other systems have pipes with names, so the shape is a Result")]
-pub(super) fn pipe(_: &Path) -> Result<Option<File>, SourceError> {
+pub(super) fn pipe(_: &Path, _: &Spooler<'_>) -> Result<Option<Piped>, SourceError> {
     Ok(None)
 }
 

@@ -24,6 +24,10 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
             .may_be_retried()
             .say("Start the engine, or set DOCKER_HOST or CONTAINER_HOST to where it listens")
             .say("Or push a file: docker save -o image.tar IMAGE"),
+        SourceError::EngineRefused { reason, .. } => of("ENGINE_FAILED")
+            .cause(reason.clone())
+            .may_be_retried()
+            .say("The engine runs, but something of the image is missing there: pull or build it again"),
         _ => of("SOURCE_UNREADABLE"),
     }
 }

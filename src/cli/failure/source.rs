@@ -43,7 +43,8 @@ pub(super) fn explain(error: &SourceError, scene: &Scene<'_>) -> Failure {
         SourceError::NotInEngine { .. }
         | SourceError::SeveralEngines { .. }
         | SourceError::NoneTagged { .. }
-        | SourceError::Engine { .. } => engine::explain(error, scene),
+        | SourceError::Engine { .. }
+        | SourceError::EngineRefused { .. } => engine::explain(error, scene),
         SourceError::NothingFound { skipped, .. } => passed_over(of("NOTHING_FOUND"), skipped, scene)
             .run("Push an image of the local engine", scene.of("myapp:dev"))
             .run("Or search elsewhere", scene.of("--path DIR --max-depth 16")),

@@ -286,6 +286,10 @@ fn what_local_engines_say_is_explained() {
             several(["docker-daemon", "podman"]),
             several(["docker-daemon", "docker-daemon"]),
             SourceError::NoneTagged { registry: "gitea.cnoe.localtest.me:8443".into(), tried: tried(1) },
+            SourceError::EngineRefused {
+                engine: "unix:///run/docker.sock".into(),
+                reason: "content digest sha256:abc: not found".into()
+            },
             SourceError::Engine { engine: "/var/run/docker.sock".into(), reason: "permission denied".into() },
         ],
         None

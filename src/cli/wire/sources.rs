@@ -31,6 +31,7 @@ pub(super) fn places(search: &Search, environment: &Environment, told: Told<'_>)
     Ok(Places {
         stdin: if search.sources.contains(&Spec::Stdin) { standard_input() } else { None },
         sockets: sockets(environment),
+        learned: Arc::default(),
         search: SearchRules {
             include: globs(&search.include)?,
             exclude: globs(&search.exclude)?,

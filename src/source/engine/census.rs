@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::select::{Asked, tried};
 use super::sockets::EngineSockets;
-use super::{client, endpoints_of};
+use super::{Learned, client};
 use crate::source::spec::EngineKind;
 
 /// The engines of this machine.
@@ -18,7 +18,7 @@ pub struct Engines {
 
 /// The names of all images in the engines that answer.
 pub async fn image_names(sockets: &EngineSockets) -> BTreeSet<String> {
-    let asked = endpoints_of(sockets, EngineKind::Any).await.into_iter();
+    let asked = Learned::default().endpoints(EngineKind::Any, sockets).await.into_iter();
     let names = join_all(asked.map(|endpoint| async move { client::names(&endpoint).await })).await;
     // What Docker has no name for is listed as `<none>:<none>`.
     names.into_iter().flatten().flatten().filter(|name| !name.contains('<')).collect()
@@ -26,7 +26,8 @@ pub async fn image_names(sockets: &EngineSockets) -> BTreeSet<String> {
 
 /// Asks every place where a push looks for images.
 pub async fn engines(sockets: &EngineSockets) -> Engines {
-    let asked = endpoints_of(sockets, EngineKind::Any).await.into_iter().map(|endpoint| async move {
+    let endpoints = Learned::default().endpoints(EngineKind::Any, sockets).await;
+    let asked = endpoints.into_iter().map(|endpoint| async move {
         let answer = client::product(&endpoint).await;
         (endpoint, answer)
     });

@@ -72,14 +72,17 @@ pub(super) enum Silence {
     NoSocket,
     /// Nobody listens there.
     NotRunning(String),
+    /// It could not be reached, or did not answer in time.
     Failed(String),
+    /// It answered, and not with what it was asked for.
+    Refused(String),
 }
 
 impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSocket => f.write_str("there is no such socket"),
-            Self::NotRunning(reason) | Self::Failed(reason) => f.write_str(reason),
+            Self::NotRunning(reason) | Self::Failed(reason) | Self::Refused(reason) => f.write_str(reason),
         }
     }
 }
@@ -95,7 +98,14 @@ impl From<RequestError> for Silence {
             RequestError::Connect(io) if io.kind() == io::ErrorKind::PermissionDenied => {
                 Self::Failed(format!("{said}; is this user in the group `docker`?"))
             }
-            _ => Self::Failed(said),
+            RequestError::Connect(_) | RequestError::Tls(_) | RequestError::Silent { .. } => {
+                Self::Failed(said)
+            }
+            RequestError::Http(_)
+            | RequestError::Request(_)
+            | RequestError::Refused { .. }
+            | RequestError::Document
+            | RequestError::Json(_) => Self::Refused(said),
         }
     }
 }

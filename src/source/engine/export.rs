@@ -1,24 +1,26 @@
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
+use serde::Deserialize;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 
 use super::address::Address;
 use super::client::address;
 use super::platform;
-use super::request::{RequestError, get};
+use super::request::{MESSAGE_LIMIT, RequestError, get};
 use super::select::Chosen;
-use crate::content::{ContentError, Spool, SpoolDir};
+use crate::content::{Blob, ContentError, FileRange, SourceFile, Spool, SpoolDir};
 use crate::event::Events;
 use crate::oci::Platform;
 use crate::port::{FoundImage, SourceError};
 use crate::source::archive;
 use crate::source::names::{answers_to, tagged};
 use crate::source::oci_images::Ask;
-use crate::source::shown::chain;
+use crate::source::shown::{chain, shown};
 use crate::source::spec::ArchiveKind;
 
 /// Without a byte of an export: an engine may write all of it to its own disk before it sends the first.
@@ -27,6 +29,10 @@ const EXPORT_PATIENCE: Duration = Duration::from_mins(10);
 const LARGE: u64 = 64 * 1024 * 1024;
 /// An export is written in parts of this many bytes.
 const PART: usize = 1024 * 1024;
+/// Where an engine's error may stand, in bytes from the end.
+const TAIL: u64 = 64 * 1024;
+/// Places where that error may begin.
+const MAX_BEGINNINGS: usize = 16;
 
 /// What an export is read for.
 #[derive(Debug, Clone)]
@@ -48,6 +54,7 @@ pub(super) struct Wanted {
 pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImage, SourceError> {
     let engine = chosen.endpoint.name.clone();
     let failed = |reason: String| SourceError::Engine { engine: engine.clone(), reason };
+    let refused = |reason: String| SourceError::EngineRefused { engine: engine.clone(), reason };
     announce(chosen, wanted);
     let (spools, size) = (wanted.spools.clone(), chosen.here.image.size);
     let room = spawn_blocking(move || spools.check_room(size.unwrap_or_default())).await;
@@ -60,7 +67,7 @@ pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImag
     let platform = platform::exported(&chosen.here.image, wanted)?;
     let path = format!("/images/{exported}/get{}", platform.map(platform::query).unwrap_or_default());
     let spool = receive_twice(address, &path, &wanted.spools).await;
-    let spool = spool.map_err(|error| error.into_source_error(&failed))?;
+    let spool = spool.map_err(|error| error.into_source_error(&failed, &refused))?;
     let wanted = wanted.clone();
     let read = spawn_blocking(move || {
         let path = PathBuf::from(&wanted.shown);
@@ -71,9 +78,13 @@ pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImag
             platform: wanted.platform.as_ref(),
             preferred: &wanted.preferred,
         };
-        archive::images(&file, ArchiveKind::Any, &ask)
+        Ok::<_, SourceError>(
+            archive::images(&file, ArchiveKind::Any, &ask).map_err(|error| (error, last_words(&file))),
+        )
     });
-    let mut images = read.await.map_err(|error| failed(error.to_string()))??.images;
+    let read = read.await.map_err(|error| failed(error.to_string()))??;
+    let read = read.map_err(|(error, words)| words.map_or(error, &refused))?;
+    let mut images = read.images;
     if images.len() > 1 {
         images.retain(|image| image.suggested.iter().any(|name| answers_to(name, &chosen.here.name)));
     }
@@ -84,9 +95,38 @@ pub(super) async fn export(chosen: &Chosen, wanted: &Wanted) -> Result<FoundImag
         }
         (last, more) => {
             let count = more + usize::from(last.is_some());
-            Err(failed(format!("its export holds {count} images of this name")))
+            Err(refused(format!("its export holds {count} images of this name")))
         }
     }
+}
+
+/// Behind what was exported, when that could not go on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LastWords {
+    error_detail: Option<ErrorDetail>,
+    error: String,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetail {
+    message: String,
+}
+
+/// What Docker says when it fails in the middle of an export: its answer has begun as if all were well, and
+/// ends so, too. Not more than the last 64 KiB are looked at.
+fn last_words(file: &Arc<SourceFile>) -> Option<String> {
+    let start = file.len().saturating_sub(TAIL);
+    let tail = FileRange::new(Arc::clone(file), start, file.len() - start).ok()?;
+    let tail = Blob::Range(tail).read_all(TAIL).ok()?;
+    let tail = tail.trim_ascii_end();
+    let words = (0..tail.len())
+        .rev()
+        .filter_map(|at| tail.get(at..).filter(|rest| rest.starts_with(b"{\"error")))
+        .take(MAX_BEGINNINGS)
+        .find_map(|rest| serde_json::from_slice::<LastWords>(rest).ok())?;
+    let message = words.error_detail.map_or(words.error, |detail| detail.message);
+    Some(shown(message.trim()).chars().take(MESSAGE_LIMIT).collect())
 }
 
 /// Of a large image nothing is seen for a while.
@@ -111,9 +151,13 @@ enum ExportError {
 }
 
 impl ExportError {
-    fn into_source_error(self, failed: &dyn Fn(String) -> SourceError) -> SourceError {
+    fn into_source_error(
+        self,
+        failed: &dyn Fn(String) -> SourceError,
+        refused: &dyn Fn(String) -> SourceError,
+    ) -> SourceError {
         match self {
-            Self::Engine(RequestError::Refused { message, .. }) => failed(message),
+            Self::Engine(RequestError::Refused { message, .. }) => refused(message),
             Self::Engine(error) => failed(chain(&error)),
             Self::Broken(error) => failed(format!("the export broke off: {}", chain(&error))),
             Self::Stalled => failed(format!("it sent nothing for {} seconds", EXPORT_PATIENCE.as_secs())),

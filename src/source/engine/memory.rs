@@ -163,6 +163,14 @@ pub(super) fn remember(image: &mut FoundImage, id: &Digest, index: &dyn PackInde
     }
 }
 
+/// Replaces what was remembered of an image's layers by what a new export has: the one before may have been
+/// wrong, which nobody sees until a layer is read.
+pub(super) fn correct(content: &Content, index: &dyn PackIndex) {
+    if let Content::Unpacked { layers, .. } = content {
+        keep_lengths(layers, index);
+    }
+}
+
 fn keep_lengths(layers: &[Layer], index: &dyn PackIndex) {
     for layer in layers.iter().filter(|layer| layer.encoding == Encoding::Tar) {
         let kept = Remembered { digest: layer.diff_id.clone(), size: layer.blob.len() };

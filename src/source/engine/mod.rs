@@ -9,6 +9,7 @@ mod census;
 mod client;
 mod context;
 mod export;
+mod learned;
 mod memory;
 mod outline;
 mod platform;
@@ -19,6 +20,7 @@ mod tagged;
 mod watch;
 
 pub use census::{Engines, engines, image_names};
+pub use learned::Learned;
 pub use sockets::EngineSockets;
 pub(super) use tagged::find_tagged;
 pub(super) use watch::EngineWatch;
@@ -36,8 +38,8 @@ use super::shown::{chain, shown};
 use super::spec::EngineKind;
 use crate::content::{ContentError, Deferred};
 use crate::event::Events;
-use crate::port::{Found, FoundImage, SourceError, SourceName, Suggested};
-use client::Image;
+use crate::port::{Found, FoundImage, PackIndex, SourceError, SourceName, Suggested};
+use client::{Image, Silence};
 use export::Wanted;
 use select::{Asked, Chosen};
 use sockets::Endpoint;
@@ -56,12 +58,16 @@ pub(super) async fn find(
     if !is_askable(reference) {
         return Err(not_askable(reference));
     }
-    let asked = ask(reference, endpoints(kind, places).await).await;
+    let asked = ask(reference, kind, places).await;
     let Some(chosen) = select::choose(reference, &asked)? else {
         return Err(not_in_engine(reference, &asked).await);
     };
     let wanted = wanted(reference, &chosen, places, events);
-    let image = match (recall(&chosen, &wanted, places).await, places.engine_images) {
+    let had = match places.learned.image(&chosen) {
+        None => recall(&chosen, &wanted, places).await,
+        had => had,
+    };
+    let image = match (had, places.engine_images) {
         (Some(image), _) => image,
         (None, EngineImages::Outline) => {
             let outlines = vec![outline::of(reference, chosen, &wanted)?];
@@ -71,13 +77,14 @@ pub(super) async fn find(
             remember(export::export(&chosen, &wanted).await?, &chosen, places).await
         }
     };
+    places.learned.keep(&chosen, &image);
     Ok(Found { images: vec![named(image, reference, chosen)], ..Found::default() })
 }
 
 /// The image without an export, where one before told what it is.
 async fn recall(chosen: &Chosen, wanted: &Wanted, places: &Places) -> Option<FoundImage> {
     let (image, index) = (chosen.here.image.clone(), Arc::clone(&places.index));
-    let whole = deferred(chosen.clone(), wanted.clone());
+    let whole = deferred(chosen.clone(), wanted.clone(), Arc::clone(&index));
     let recalled = spawn_blocking(move || memory::recall(&image, &*index, &whole)).await.ok()??;
     Some(FoundImage {
         source: SourceName(wanted.shown.clone()),
@@ -101,7 +108,7 @@ async fn remember(mut image: FoundImage, chosen: &Chosen, places: &Places) -> Fo
 
 /// The layers of an image, exported when the first of them is read. Readers are on threads of their own, so
 /// that the export runs beside them on the runtime, and they wait at the channel.
-fn deferred(chosen: Chosen, wanted: Wanted) -> Arc<Deferred> {
+fn deferred(chosen: Chosen, wanted: Wanted, index: Arc<dyn PackIndex>) -> Arc<Deferred> {
     let runtime = Handle::current();
     Deferred::new(wanted.shown.clone(), move |cancel| {
         let (sender, exported) = mpsc::channel();
@@ -114,30 +121,41 @@ fn deferred(chosen: Chosen, wanted: Wanted) -> Arc<Deferred> {
         });
         let failed = |reason: String| ContentError::Fetch { name: wanted.shown.clone(), reason };
         match exported.recv() {
-            Ok(Ok(image)) => Ok(memory::parts(&image.content)),
+            Ok(Ok(image)) => {
+                memory::correct(&image.content, &*index);
+                Ok(memory::parts(&image.content))
+            }
             Ok(Err(SourceError::Content(error))) => Err(error),
-            Ok(Err(SourceError::Engine { engine, reason })) => Err(failed(format!("{engine}: {reason}"))),
+            Ok(Err(
+                SourceError::Engine { engine, reason } | SourceError::EngineRefused { engine, reason },
+            )) => Err(failed(format!("{engine}: {reason}"))),
             Ok(Err(error)) => Err(failed(chain(&error))),
             Err(_) => Err(failed("the run ended first".to_owned())),
         }
     })
 }
 
-async fn endpoints(kind: EngineKind, places: &Places) -> Vec<Endpoint> {
-    endpoints_of(&places.sockets, kind).await
-}
-
-async fn endpoints_of(sockets: &EngineSockets, kind: EngineKind) -> Vec<Endpoint> {
-    let sockets = sockets.clone();
-    spawn_blocking(move || sockets.endpoints(kind)).await.unwrap_or_default()
-}
-
-async fn ask(reference: &str, endpoints: Vec<Endpoint>) -> Vec<Asked> {
+async fn ask(reference: &str, kind: EngineKind, places: &Places) -> Vec<Asked> {
+    let endpoints = places.learned.endpoints(kind, &places.sockets).await;
     let asked = endpoints.into_iter().map(|endpoint| async move {
-        let answer = client::look_up(&endpoint, reference).await;
+        let answer = answered(&endpoint, places, client::look_up(&endpoint, reference)).await;
         Asked { endpoint, answer }
     });
     join_all(asked).await
+}
+
+/// What a place answers; one that was silent a moment ago is not asked.
+async fn answered<T>(
+    endpoint: &Endpoint,
+    places: &Places,
+    question: impl Future<Output = Result<T, Silence>>,
+) -> Result<T, Silence> {
+    if let Some(silence) = places.learned.silence(endpoint) {
+        return Err(silence);
+    }
+    let answer = question.await;
+    places.learned.heard(endpoint, &answer);
+    answer
 }
 
 fn not_askable(reference: &str) -> SourceError {

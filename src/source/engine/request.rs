@@ -27,7 +27,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// No document is read beyond this many bytes: an engine with 10,000 images lists them in 8 MB.
 const DOCUMENT_LIMIT: usize = 32 * 1024 * 1024;
 /// What an error may say.
-const MESSAGE_LIMIT: usize = 1024;
+pub(super) const MESSAGE_LIMIT: usize = 1024;
 
 /// Why an engine gave no answer, or not the one that was hoped for.
 #[derive(Debug, thiserror::Error)]

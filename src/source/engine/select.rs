@@ -62,7 +62,7 @@ fn place(reference: &str, endpoint: &Endpoint, here: &Here) -> EnginePlace {
 /// An engine that is installed and not running is no news, unless it is the user's own.
 fn note(asked: &Asked) -> Option<String> {
     let reason = match &asked.answer {
-        Err(reason @ Silence::Failed(_)) => reason,
+        Err(reason @ (Silence::Failed(_) | Silence::Refused(_))) => reason,
         Err(reason @ Silence::NotRunning(_)) if asked.endpoint.standing == Standing::Own => reason,
         _ => return None,
     };

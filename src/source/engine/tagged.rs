@@ -4,34 +4,41 @@ use futures_util::future::join_all;
 
 use super::client::Tagged;
 use super::select::{Asked, tried};
-use super::{client, endpoints, find};
+use super::{answered, client, find};
 use crate::event::Events;
-use crate::port::{Found, SourceError};
+use crate::port::{Found, SourceError, SourceName};
 use crate::source::open::Places;
+use crate::source::shown::shown;
 use crate::source::spec::EngineKind;
 
-/// Every image of the local engines whose name begins with the registry of the run, by its name.
+/// Every image of the local engines whose name begins with the registry of the run, by its name. One that
+/// cannot be had leaves the others.
 ///
 /// # Errors
-/// `NoneTagged` where there is none, and as `find` for the first image that cannot be had.
+/// `NoneTagged` where there is none.
 pub(in crate::source) async fn find_tagged(places: &Places, events: &Events) -> Result<Found, SourceError> {
     let (tags, asked) = all_tags(places).await;
     let tags = for_registry(tags, &asked, places)?;
     let names: BTreeSet<String> = tags.into_iter().map(|tag| tag.name).collect();
     let mut found = Found::default();
     for name in names {
-        let one = find(&name, EngineKind::Any, places, events).await?;
-        found.images.extend(one.images);
-        found.outlines.extend(one.outlines);
-        found.skipped.extend(one.skipped);
+        match find(&name, EngineKind::Any, places, events).await {
+            Ok(one) => {
+                found.images.extend(one.images);
+                found.outlines.extend(one.outlines);
+                found.skipped.extend(one.skipped);
+            }
+            Err(error) => found.failed.push((SourceName(shown(&name)), error)),
+        }
     }
     Ok(found)
 }
 
 /// Every name in the local engines, and the places that were asked.
 pub(super) async fn all_tags(places: &Places) -> (BTreeSet<Tagged>, Vec<Asked>) {
-    let asked = endpoints(EngineKind::Any, places).await.into_iter().map(|endpoint| async move {
-        let tags = client::tags(&endpoint).await;
+    let endpoints = places.learned.endpoints(EngineKind::Any, &places.sockets).await;
+    let asked = endpoints.into_iter().map(|endpoint| async move {
+        let tags = answered(&endpoint, places, client::tags(&endpoint)).await;
         (endpoint, tags)
     });
     let (mut tags, mut places_asked) = (BTreeSet::new(), Vec::new());

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -87,6 +88,8 @@ impl EngineWatch {
     }
 
     async fn look(&mut self) -> Result<Snapshot, SourceError> {
+        // Each look is a run of its own, and so is each push.
+        self.places.learned = Arc::default();
         let places = &self.places;
         let (fingerprint, asked) = match &self.spec {
             Spec::Engine { reference, kind } => image(reference, *kind, places).await,
@@ -94,7 +97,7 @@ impl EngineWatch {
             _ => tagged(places).await,
         };
         self.listen(&asked);
-        let source = open(self.spec.clone(), &self.places);
+        let source = open(self.spec.clone(), &Places { learned: Arc::default(), ..self.places.clone() });
         Ok(Snapshot { fingerprint: Fingerprint(fingerprint?), source })
     }
 }
@@ -106,7 +109,7 @@ async fn image(reference: &str, kind: EngineKind, places: &Places) -> Look {
     if !super::is_askable(reference) {
         return (Err(super::not_askable(reference)), Vec::new());
     }
-    let asked = super::ask(reference, super::endpoints(kind, places).await).await;
+    let asked = super::ask(reference, kind, places).await;
     let fingerprint = match select::choose(reference, &asked) {
         Ok(Some(chosen)) => Ok(content(&chosen.here.image)),
         Ok(None) => Err(super::not_in_engine(reference, &asked).await),

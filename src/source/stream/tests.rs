@@ -319,6 +319,23 @@ fn a_pipe_is_read_to_its_end() {
 
 #[cfg(unix)]
 #[test]
+fn a_pipe_that_nobody_writes_into_is_told_of_and_can_be_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.tar");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let (spools, left) = (SpoolDir::new(dir.path().to_owned()), CancellationToken::new());
+    let waiting = |writer| {
+        let bounds = Bounds { writer, ..Bounds::default() };
+        let spooler = Spooler { spools: &spools, events: &Events::none(), left: &left, bounds };
+        pipe(&path, &spooler).map(drop).unwrap_err().to_string()
+    };
+    assert!(waiting(Duration::from_millis(1)).contains("nobody wrote into it"));
+    left.cancel();
+    assert!(waiting(Duration::MAX).contains("could not read"));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_pipe_of_something_else_is_left_at_once() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let sending = std::thread::spawn(move || while writer.write_all(&[b'x'; 8192]).is_ok() {});

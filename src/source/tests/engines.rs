@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::fake_engine::{Engine, NOWHERE, Stored, behind_tls, docker_at, engines, nonsense};
-use super::kit::{Oci, exact, find_in, layer, names, only, places, told};
+use super::kit::{Forgetful, Oci, exact, find_in, layer, names, only, places, told};
+use crate::event::Events;
 use crate::port::{Found, SourceError};
-use crate::source::{EngineImages, EngineKind, EngineSockets, Places, Spec};
+use crate::source::{EngineImages, EngineKind, EngineSockets, Places, Spec, open};
 
 fn ask(reference: &str, kind: EngineKind, sockets: EngineSockets) -> Result<Found, SourceError> {
     let spec = Spec::Engine { reference: reference.to_owned(), kind };
@@ -315,4 +316,60 @@ fn engines_that_answer_are_told_apart_from_places_that_are_silent() {
     assert_eq!(none.answering, []);
     assert_eq!(none.silent.len(), 2, "{:?}", none.silent);
     assert!(none.silent[1].contains("there is no such socket"), "{:?}", none.silent);
+}
+
+fn tagged(engine: &Engine) -> Places {
+    let sockets = docker_at(&engine.address());
+    Places { sockets, registry: Some("r.example".to_owned()), ..places() }
+}
+
+#[test]
+fn of_all_images_that_are_named_for_the_registry_one_that_cannot_be_had_leaves_the_others() {
+    let engine =
+        Engine::at("docker.sock", vec![nonsense(&["r.example/me/bad:1"]), web(&["r.example/me/web:1"])]);
+    let found = find_in(Spec::AllTagged, &tagged(&engine)).unwrap();
+    assert_eq!((found.images.len(), found.failed.len()), (1, 1));
+    assert_eq!(found.failed[0].0.to_string(), "r.example/me/bad:1");
+    assert_eq!(names(&found.images[0]), ["r.example/me/web:1"]);
+}
+
+#[test]
+fn an_image_of_many_names_is_exported_once_even_by_a_program_that_remembers_nothing() {
+    let engine = Engine::at("docker.sock", vec![web(&["r.example/me/web:1", "r.example/me/web:2"])]);
+    let places = Places { index: Arc::new(Forgetful), ..tagged(&engine) };
+    let found = find_in(Spec::AllTagged, &places).unwrap();
+    let all: Vec<_> = found.images.iter().map(names).collect();
+    assert_eq!(all, [["r.example/me/web:1"], ["r.example/me/web:2"]]);
+    assert_eq!(engine.exports(), 1);
+}
+
+#[test]
+fn what_an_engine_says_at_the_end_of_an_export_is_its_error() {
+    let image = web(&["web:1.0"]);
+    let said = br#"{"errorDetail":{"message":"content digest sha256:abc: not found"},"error":"content digest sha256:abc: not found"}"#;
+    for (kept, end) in [(700, "\r\n"), (1024, ""), (0, "\r\n")] {
+        let export = [&image.export[..kept], said, end.as_bytes()].concat();
+        let engine = Engine::at("docker.sock", vec![Stored { export, ..image.clone() }]);
+        let error = ask("web:1.0", EngineKind::Docker, docker_at(&engine.address())).unwrap_err();
+        let shown = format!("{error:?}");
+        assert!(shown.contains("reason: \"content digest sha256:abc: not found\""), "{kept}: {shown}");
+    }
+}
+
+#[test]
+fn an_engine_that_does_not_answer_is_waited_for_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("hung.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let places = Places { sockets: docker_at(&format!("unix://{}", socket.display())), ..places() };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    for name in ["web:1", "web:2"] {
+        let spec = Spec::Engine { reference: name.to_owned(), kind: EngineKind::Any };
+        let found = runtime.block_on(open(spec, &places).find(&Events::none()));
+        let (tried, _) = tried(found);
+        assert!(tried[0].contains("no answer within 10 seconds"), "{tried:?}");
+    }
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(std::iter::from_fn(|| listener.accept().ok()).count(), 1);
 }

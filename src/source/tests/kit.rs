@@ -42,6 +42,23 @@ impl PackIndex for Kept {
     }
 }
 
+/// Remembers nothing.
+pub(super) struct Forgetful;
+
+impl PackIndex for Forgetful {
+    fn packed(&self, _: &Digest, _: Form) -> Option<Remembered> {
+        None
+    }
+
+    fn keep_packed(&self, _: &Digest, _: Form, _: &Remembered) {}
+
+    fn config(&self, _: &Digest) -> Option<Bytes> {
+        None
+    }
+
+    fn keep_config(&self, _: &Bytes) {}
+}
+
 pub(super) fn places() -> Places {
     Places {
         pool: FilePool::new(8),
@@ -49,6 +66,7 @@ pub(super) fn places() -> Places {
         stdin: None,
         index: Arc::new(Kept::default()),
         sockets: EngineSockets::default(),
+        learned: Arc::default(),
         search: SearchRules::default(),
         platform: None,
         preferred: Vec::new(),

@@ -98,20 +98,26 @@ fn standard_input_without_a_tar_says_so() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_that_was_named_is_read_and_one_that_nobody_writes_to_is_empty() {
+fn a_pipe_that_was_named_is_read_also_where_its_writer_comes_later() {
     use std::os::fd::{AsRawFd, OwnedFd};
 
     let (reader, mut writer) = std::io::pipe().unwrap();
     let sending = std::thread::spawn(move || writer.write_all(&gzip(&image("web:1"))).unwrap());
     let reader = OwnedFd::from(reader);
-    let image = only(find(archive(Path::new(&format!("/dev/fd/{}", reader.as_raw_fd())))).unwrap());
-    assert_eq!((names(&image), image.fallback.as_str()), (vec!["web:1"], ""));
+    let found = only(find(archive(Path::new(&format!("/dev/fd/{}", reader.as_raw_fd())))).unwrap());
+    assert_eq!((names(&found), found.fallback.as_str()), (vec!["web:1"], ""));
     sending.join().unwrap();
 
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.tar");
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    assert!(told(find(archive(&path))).contains("it has 0 bytes"));
+    let to = path.clone();
+    let sending = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        fs::write(to, gzip(&image("web:2"))).unwrap();
+    });
+    assert_eq!(names(&only(find(archive(&path)).unwrap())), ["web:2"]);
+    sending.join().unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::fake_engine::{Engine, Stored, docker_at};
-use super::kit::{CONFIG, INDEX, MANIFEST, Oci, config, layer, places};
+use super::kit::{CONFIG, INDEX, MANIFEST, Oci, Tar, config, layer, places};
 use crate::content::Blob;
 use crate::event::Events;
 use crate::oci::{Digest, sha256};
@@ -29,7 +29,9 @@ impl Again {
 
     fn find(&self) -> Result<FoundImage, SourceError> {
         let spec = Spec::Engine { reference: "web:1".to_owned(), kind: EngineKind::Docker };
-        let mut found = self.runtime.block_on(open(spec, &self.places).find(&Events::none()))?;
+        // Each time is a run of its own.
+        let places = Places { learned: std::sync::Arc::default(), ..self.places.clone() };
+        let mut found = self.runtime.block_on(open(spec, &places).find(&Events::none()))?;
         assert_eq!(found.images.len(), 1);
         Ok(found.images.remove(0))
     }
@@ -239,6 +241,28 @@ fn an_index_that_is_not_whole_is_exported_each_time() {
     let first = again.find().unwrap();
     assert_same(&again.find().unwrap(), &first);
     assert_eq!(again.engine.exports(), 2);
+}
+
+#[test]
+fn the_length_of_a_layer_that_was_wrong_once_is_not_believed_for_ever() {
+    let stored = web(&[&layer("a")]);
+    let longer = Tar::default().file("etc/text", &[b'x'; 9000]).bytes();
+    let id = stored.id.strip_prefix("sha256:").unwrap();
+    let wrong = Tar::default()
+        .json(&format!("{id}.json"), &config(&[&layer("a")]))
+        .file("l/layer.tar", &longer)
+        .json(
+            "manifest.json",
+            &json!([{"Config": format!("{id}.json"), "RepoTags": ["web:1"],
+            "Layers": ["l/layer.tar"]}]),
+        );
+    let again = Again::with(Stored { export: wrong.bytes(), ..stored.clone() });
+    again.find().unwrap();
+    again.engine.has(vec![stored]);
+    let second = again.find().unwrap();
+    // It is known to be another one as soon as it is read, and then for good.
+    assert!(blobs(&second)[0].1.ready(&CancellationToken::new()).is_err());
+    assert_readable(&again.find().unwrap());
 }
 
 #[test]
