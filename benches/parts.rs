@@ -78,6 +78,7 @@ fn places(spools: SpoolDir) -> Places {
         index: Arc::new(NoCache),
         stdin: None,
         sockets: EngineSockets::default(),
+        learned: Arc::default(),
         search: SearchRules::default(),
         engine_images: EngineImages::Export,
         platform: None,

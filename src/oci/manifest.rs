@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,7 +72,7 @@ struct Probe {
 
 #[derive(Deserialize)]
 struct Annotated {
-    annotations: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+    annotations: Option<serde_json::Map<String, Value>>,
 }
 
 /// How a list stands in a document. Programs in Go write an empty one as `null`.
@@ -168,11 +168,12 @@ impl Manifest {
         &self.0.children
     }
 
-    /// The names of its annotations, in their order.
+    /// The names of its annotations.
     #[must_use]
-    pub fn annotations(&self) -> Vec<String> {
+    pub fn annotations(&self) -> BTreeSet<String> {
         let annotated = serde_json::from_slice::<Annotated>(self.raw()).ok();
-        annotated.and_then(|found| found.annotations).unwrap_or_default().into_keys().collect()
+        let annotations = annotated.and_then(|found| found.annotations).unwrap_or_default();
+        annotations.into_iter().map(|(name, _)| name).collect()
     }
 
     /// The manifest that this one says something of: a signature's image, for instance.
@@ -301,7 +302,7 @@ mod tests {
             let text = format!(r#"{{"schemaVersion":2,"config":{CONFIG},"layers":[]{text}}}"#);
             parsed(&text).unwrap().annotations()
         };
-        assert_eq!(with(r#","annotations":{"b":"1","a":"2"}"#), ["a", "b"]);
+        assert_eq!(with(r#","annotations":{"b":"1","a":"2"}"#), ["a", "b"].map(str::to_owned).into());
         assert!(with("").is_empty() && with(r#","annotations":null"#).is_empty());
     }
 

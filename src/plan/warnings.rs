@@ -29,7 +29,7 @@ pub(super) fn annotations(image: &FoundImage, foresight: &Foresight) -> Option<S
         "{} loses the annotations of its manifest, since its layers are packed ({}); `--compression none` \
          keeps both as they are",
         image.source,
-        names.join(", ")
+        names.into_iter().collect::<Vec<_>>().join(", ")
     ))
 }
 
@@ -48,11 +48,26 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::cache::NoCache;
     use crate::job::Compression;
-    use crate::oci::Manifest;
-    use crate::pack::Encoder;
-    use crate::port::{ImageTree, SourceName};
+    use crate::oci::{Digest, Manifest};
+    use crate::pack::{Encoder, Form};
+    use crate::port::{ImageTree, PackIndex, Remembered, SourceName};
+
+    struct Nothing;
+
+    impl PackIndex for Nothing {
+        fn packed(&self, _: &Digest, _: Form) -> Option<Remembered> {
+            None
+        }
+
+        fn keep_packed(&self, _: &Digest, _: Form, _: &Remembered) {}
+
+        fn config(&self, _: &Digest) -> Option<Bytes> {
+            None
+        }
+
+        fn keep_config(&self, _: &Bytes) {}
+    }
 
     fn image(annotations: &str) -> FoundImage {
         let config = crate::oci::sha256(b"{}");
@@ -79,7 +94,7 @@ mod tests {
 
     #[test]
     fn annotations_are_lost_where_layers_are_packed() {
-        let with = |compression| Foresight { compression, index: Arc::new(NoCache) };
+        let with = |compression| Foresight { compression, index: Arc::new(Nothing) };
         let packed = with(Compression::Pack(Encoder::GZIP));
         let note = annotations(&image(r#"{"org.example.a":"1"}"#), &packed).unwrap();
         assert!(note.starts_with("web.tar loses") && note.contains("(org.example.a)"), "{note}");

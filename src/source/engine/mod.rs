@@ -138,7 +138,8 @@ fn deferred(chosen: Chosen, wanted: Wanted, index: Arc<dyn PackIndex>) -> Arc<De
 async fn ask(reference: &str, kind: EngineKind, places: &Places) -> Vec<Asked> {
     let endpoints = places.learned.endpoints(kind, &places.sockets).await;
     let asked = endpoints.into_iter().map(|endpoint| async move {
-        let answer = answered(&endpoint, places, client::look_up(&endpoint, reference)).await;
+        let question = Box::pin(client::look_up(&endpoint, reference));
+        let answer = answered(&endpoint, places, question).await;
         Asked { endpoint, answer }
     });
     join_all(asked).await

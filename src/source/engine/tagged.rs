@@ -38,7 +38,7 @@ pub(in crate::source) async fn find_tagged(places: &Places, events: &Events) -> 
 pub(super) async fn all_tags(places: &Places) -> (BTreeSet<Tagged>, Vec<Asked>) {
     let endpoints = places.learned.endpoints(EngineKind::Any, &places.sockets).await;
     let asked = endpoints.into_iter().map(|endpoint| async move {
-        let tags = answered(&endpoint, places, client::tags(&endpoint)).await;
+        let tags = answered(&endpoint, places, Box::pin(client::tags(&endpoint))).await;
         (endpoint, tags)
     });
     let (mut tags, mut places_asked) = (BTreeSet::new(), Vec::new());

@@ -76,7 +76,7 @@ fn configurations() -> Vec<Row> {
                 configured(place, config(&[b"another"]).to_string());
             },
         ),
-        row(56, "no diff_ids", Refused, &["another shape"], |place| {
+        row(56, "no diff_ids", Refused, &["the configuration 0"], |place| {
             configured(place, r#"{"os":"linux","rootfs":{}}"#);
         }),
         row(56, "no rootfs", Refused, &["another shape"], |place| configured(place, "{}")),
