@@ -31,7 +31,7 @@ pub struct Places {
     /// What `-` is read from.
     pub stdin: Option<Arc<File>>,
     pub sockets: EngineSockets,
-    /// Shared by the sources of one run.
+    /// Shared by the sources of one run, and kept as long as these places are: for each run there are new ones.
     pub learned: Arc<Learned>,
     pub search: SearchRules,
     /// The platform that is wanted; of an index that is not whole, it is the one that is taken.
@@ -58,6 +58,7 @@ impl Places {
             index,
             stdin: None,
             sockets: EngineSockets::default(),
+            learned: Arc::default(),
             search: SearchRules::default(),
             platform: None,
             preferred: Vec::new(),

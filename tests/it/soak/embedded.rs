@@ -176,6 +176,7 @@ impl Embedding {
             index: Arc::clone(&index) as Arc<_>,
             stdin: None,
             sockets: EngineSockets::default(),
+            learned: Arc::default(),
             search: SearchRules::default(),
             platform: None,
             preferred: Vec::new(),
