@@ -108,6 +108,11 @@ impl Account {
         self.tokens.get(key).is_none_or(ends)
     }
 
+    /// Whether it got a token of this kind before.
+    pub(super) fn had_token(&self, key: &[String]) -> bool {
+        self.tokens.contains_key(key)
+    }
+
     /// A token that could not be renewed is good for some time yet, and its end would be told with a 401. `false`
     /// where there is none.
     pub(super) fn puts_off(&mut self, key: &[String]) -> bool {

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::header;
 use tokio::sync::Mutex;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::account::{Account, Asks, Pass};
 use super::answer::Answer;
 use super::challenge::{self, Challenge};
-use super::courier::Courier;
+use super::courier::{Courier, Pause};
 use super::exchange::request_token;
 use super::probe::Entry;
 use super::realm::Gate;
@@ -17,6 +18,10 @@ use super::request::{Door, Scope};
 use super::token::{Holder, Token};
 use crate::oci::Repository;
 use crate::port::{Keychain, NetworkFault, Origin, RegistryError};
+
+/// Waits before a token is asked for again that was given before.
+const AGAIN: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
 /// What Gitea calls its registry in a challenge.
 pub(super) const GITEA: &str = "container_registry";
@@ -205,6 +210,7 @@ impl Login {
     async fn exchange(&self, account: &mut Account, errand: Errand<'_>) -> Result<(), RegistryError> {
         let Errand { courier, asks, scope, cancel } = errand;
         let Asks::Bearer { realm, service } = asks else { return Ok(()) };
+        let mut patience = (1..).zip(AGAIN);
         loop {
             let identity = account.identity(asks);
             let wanted = (realm, service.as_deref(), scope);
@@ -227,6 +233,16 @@ impl Login {
                     subject: "the token server".to_owned(),
                     message: answer.said(),
                 });
+            }
+            // A server that cannot read its own accounts for a moment knows nobody, not even who was here before.
+            if status == 401
+                && account.had_token(&self.key(scope))
+                && let Some((attempt, wait)) = patience.next()
+            {
+                let reason = "a login that was good is refused (401)";
+                let pause = Pause { subject: "the token server", reason, wait, attempt, host: None };
+                courier.wait(pause, cancel).await?;
+                continue;
             }
             if !account.take_second() {
                 return Err(account.refuse(&courier.origin, if status == 200 { 401 } else { status }));

@@ -329,6 +329,17 @@ async fn a_token_that_ends_in_the_middle_is_renewed_once() {
 }
 
 #[tokio::test]
+async fn a_login_that_was_good_is_tried_again_where_its_token_is_refused_anew() {
+    let registry = Registry::gitea().token_uses(2).start();
+    let token = Match::method("GET").path_contains("/v2/token").nth(2);
+    registry.script(token, Fault::status(401));
+    let client = Setting::administrator(&registry).client();
+    let bytes = content(40 << 20);
+    client.upload("giteaadmin/web", &bytes).await.unwrap();
+    assert!(registry.has_blob("giteaadmin/web", sha256(&bytes).as_ref()));
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_a_failed_login_after_one_request() {
     let registry = Registry::gitea().start();
     let client =

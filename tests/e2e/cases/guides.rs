@@ -40,7 +40,10 @@ fn a_service_account_pushes_with_the_rights_of_the_guide(servers: &Servers) -> R
         let push = Push::new()?.arg("--kubeconfig").arg(&kubeconfig).args(flags);
         Ok(push.args(["--as", "from-pod:1"]).arg(testdata("valid-image.tar")))
     };
-    push(&["--context", "in-cluster"])?.run()?.exits(0)?.says(&["may not list nodes"])?;
+    push(&["--context", "in-cluster", "--name", "localdev"])?
+        .run()?
+        .exits(0)?
+        .says(&["may not list nodes"])?;
     pulled(&servers.gitea.admin(), "giteaadmin/from-pod", "1").map(drop)
 }
 
