@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -133,10 +133,17 @@ fn a_database_that_is_locked_for_a_while_is_waited_for(_: &Servers) -> Result<()
     let stage = Stage::new(&IngressSettings::default())?;
     let observer = stage.observer();
     let running = stage.in_the_middle(stage.push()?)?;
+    let refused = || -> Result<usize> { Ok(stage.answered(500)? + stage.answered(401)?) };
+    let before = refused()?;
     let lock = Lock::on(&stage.gitea)?;
-    sleep(Duration::from_secs(5));
+    let locked = Instant::now();
+    let lasts = |seconds| locked.elapsed() < Duration::from_secs(seconds);
+    while lasts(5) || (lasts(20) && refused()? == before) {
+        sleep(Duration::from_millis(100));
+    }
     drop(lock);
     let ran = running.wait()?.exits(0)?;
+    ensure!(refused()? > before, "Gitea did not mind");
     stage.whole(&ran, observer)
 }
 
