@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
@@ -43,6 +45,12 @@ fn an_image_that_docker_tags_anew_is_pushed_again(servers: &Servers) -> Result<(
     servers.docker.load(&second, "watch-built:1", "watched:dev")?;
     servers.docker.load(&third, "watch-built:1", "watched:dev")?;
     watch.answers(3)?;
+    // The command runs after the answer, and a watch that is stopped meanwhile ends it.
+    let began = Instant::now();
+    while fs::read_to_string(&ran_for).map_or(0, |text| text.lines().count()) < 3 {
+        ensure!(began.elapsed() < Duration::from_secs(20), "the command did not run");
+        sleep(Duration::from_millis(20));
+    }
     let ran = watch.interrupt()?.exits(0)?.says(&[": 3 pushes, 0 failed, "])?;
     ensure!(fs::read_to_string(ran_for)? == ran.stdout, "{ran:?}");
     let stored = pulled(&servers.gitea.admin(), "giteaadmin/watched", "dev")?;
