@@ -11,19 +11,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher, black_box};
-use idpbuilder_push::cache::NoCache;
-use idpbuilder_push::content::{Blob, FilePool, SpoolDir};
+use idpbuilder_push::content::{Blob, SpoolDir};
 use idpbuilder_push::event::{Events, Meter};
 use idpbuilder_push::oci::{Descriptor, Digest, Hasher, Manifest, Repository, Tag, sha256};
 use idpbuilder_push::pack::{Codec, Crew, Encoder, Encoding, Form, Unpacked, Workshop, pack};
-use idpbuilder_push::plan::{NameRules, Naming, Owner, PathPart, RegistryHost, plan};
+use idpbuilder_push::plan::{Naming, Owner, RegistryHost, plan};
 use idpbuilder_push::port::{
-    Content, Document, FoundImage, Layer, ManifestName, RegistryError, RegistryReader, RegistryWriter,
-    SourceName, Stored, Suggested, TagLister, Upload,
+    Content, Document, FoundImage, Layer, ManifestName, NoCache, RegistryError, RegistryReader,
+    RegistryWriter, SourceName, Stored, Suggested, TagLister, Upload,
 };
 use idpbuilder_push::report::Verdict;
-use idpbuilder_push::source::{ArchiveKind, EngineImages, EngineSockets, Places, SearchRules, Spec, open};
-use idpbuilder_push::{Compression, Existing, Job, Limits, OnFailure, Reuse, Selection, StopAfter, World};
+use idpbuilder_push::source::{ArchiveKind, Places, Spec, open};
+use idpbuilder_push::{Compression, Job, Limits, World};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -71,22 +70,6 @@ fn pack_a_layer<const THREADS: usize>(bencher: Bencher, encoder: &str) {
     });
 }
 
-fn places(spools: SpoolDir) -> Places {
-    Places {
-        pool: FilePool::new(64),
-        spools,
-        index: Arc::new(NoCache),
-        stdin: None,
-        sockets: EngineSockets::default(),
-        learned: Arc::default(),
-        search: SearchRules::default(),
-        engine_images: EngineImages::Export,
-        platform: None,
-        preferred: Vec::new(),
-        registry: None,
-    }
-}
-
 /// What is found in an archive: its index, and the one image that its documents describe.
 #[divan::bench]
 fn index_a_tar_of_5000_entries(bencher: Bencher) {
@@ -107,7 +90,7 @@ fn index_a_tar_of_5000_entries(bencher: Bencher) {
     append("config.json", &config(&[sha256(layer)]));
     append("manifest.json", br#"[{"Config":"config.json","RepoTags":["web:1"],"Layers":["layer.tar"]}]"#);
     tar.into_inner().unwrap();
-    let places = places(SpoolDir::new(folder.path().to_owned()));
+    let places = Places::new(SpoolDir::new(folder.path().to_owned()), Arc::new(NoCache));
     let runtime = runtime();
     bencher.counter(ItemsCount::new(5_000_usize)).bench(|| {
         let spec = Spec::Archive { path: path.clone(), kind: ArchiveKind::Any, name: None };
@@ -149,24 +132,8 @@ fn image(name: &str, layers: &[Bytes]) -> FoundImage {
 }
 
 fn job(compression: Compression) -> Job {
-    Job {
-        naming: Naming {
-            registry: RegistryHost("registry.example".to_owned()),
-            owner: Owner::Named("bench".to_owned()),
-            path: PathPart::Last,
-            rules: NameRules::Oci,
-            rename: None,
-            tags: Vec::new(),
-        },
-        selection: Selection::Present,
-        compression,
-        existing: Existing::Skip,
-        reuse: Reuse::Known,
-        stop: StopAfter::Push,
-        on_failure: OnFailure::Continue,
-        limits: Limits { jobs: some(3), threads: some(2) },
-        node_platforms: Vec::new(),
-    }
+    let naming = Naming::new(RegistryHost("registry.example".to_owned()), Owner::Named("bench".to_owned()));
+    Job { compression, limits: Limits { jobs: some(3), threads: some(2) }, ..Job::new(naming) }
 }
 
 fn world(registry: Arc<Sink>) -> World {

@@ -7,12 +7,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use idpbuilder_push::cache::NoCache;
 use idpbuilder_push::content::SpoolDir;
 use idpbuilder_push::credential::Given;
 use idpbuilder_push::event::Events;
 use idpbuilder_push::plan::{NameRules, Naming, Owner, RegistryHost};
-use idpbuilder_push::port::{Credential, Identity, Origin, Scheme, Secret};
+use idpbuilder_push::port::{Credential, Identity, NoCache, Origin, Scheme, Secret};
 use idpbuilder_push::registry::{Dialect, Options, RegistryClient};
 use idpbuilder_push::report::PushReport;
 use idpbuilder_push::source::{ArchiveKind, Places, Spec, open};

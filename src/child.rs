@@ -109,6 +109,15 @@ pub(crate) mod tests {
         assert!(installed.unwrap().success());
     }
 
+    /// Waits until the process whose id stands in a file is gone. Nobody may have waited for it yet: a zombie is
+    /// ended too.
+    pub(crate) async fn until_ended(pid: &Path) {
+        let stat = format!("/proc/{}/stat", fs::read_to_string(pid).unwrap().trim());
+        while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -122,12 +131,7 @@ pub(crate) mod tests {
         let script = format!("sleep 600 & echo $! > {}; wait", pid.display());
         let waited = tokio::time::timeout(Duration::from_millis(500), ask(shell(&script), "", 10)).await;
         assert!(waited.is_err());
-        let pid = fs::read_to_string(pid).unwrap();
-        let stat = format!("/proc/{}/stat", pid.trim());
-        // Nobody may have waited for it yet: a zombie is ended too.
-        while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z")) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_ended(&pid).await;
     }
 
     #[tokio::test]

@@ -52,9 +52,9 @@
 //!
 //! ```no_run
 //! # use std::sync::Arc;
-//! # use idpbuilder_push::{Job, World, cache::NoCache, content::SpoolDir, credential::Given, event::Events, run};
+//! # use idpbuilder_push::{Job, World, content::SpoolDir, credential::Given, event::Events, run};
 //! # use idpbuilder_push::plan::{Naming, Owner, RegistryHost};
-//! # use idpbuilder_push::port::{Credential, Identity, Origin, Scheme, Secret};
+//! # use idpbuilder_push::port::{Credential, Identity, NoCache, Origin, Scheme, Secret};
 //! # use idpbuilder_push::registry::{Options, RegistryClient};
 //! # use idpbuilder_push::source::{ArchiveKind, Places, Spec, open};
 //! # async fn push() -> Result<(), Box<dyn std::error::Error>> {
@@ -88,7 +88,7 @@
 //!
 //! `examples/push.rs` of the repository is a program of it. What else there is:
 //!
-//! - [`cache::CacheFolder`] and [`cache::SessionFolder`] in the place of [`cache::NoCache`] remember what layers were
+//! - [`cache::CacheFolder`] and [`cache::SessionFolder`] in the place of [`port::NoCache`] remember what layers were
 //!   packed to, and uploads that a crash left open.
 //! - [`event::Events::channel`] tells what happens; a cancelled token ends a run in order, with a report.
 //! - Any [`port::Source`], [`port::Keychain`] or [`port::RegistryWriter`] of your own may stand in the place of those here.

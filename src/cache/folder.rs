@@ -7,9 +7,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::owner::{is_ours, make_private};
-use crate::oci::{Digest, JSON_LIMIT, Repository, sha256};
+use crate::oci::{Digest, JSON_LIMIT, sha256};
 use crate::pack::Form;
-use crate::port::{Claim, Origin, PackIndex, Remembered, SessionJournal};
+use crate::port::{PackIndex, Remembered};
 
 /// An entry has less than this.
 const LARGEST_ENTRY: u64 = 1024;
@@ -140,30 +140,6 @@ impl PackIndex for CacheFolder {
     fn keep_config(&self, config: &Bytes) {
         self.keep(&self.configs(), &name(&sha256(config), "json"), config);
     }
-}
-
-impl SessionJournal for NoCache {
-    fn claim(&self, _: &Origin, _: &Repository, _: &Digest) -> Option<Box<dyn Claim>> {
-        None
-    }
-}
-
-/// Remembers nothing (`--no-cache`).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoCache;
-
-impl PackIndex for NoCache {
-    fn packed(&self, _: &Digest, _: Form) -> Option<Remembered> {
-        None
-    }
-
-    fn keep_packed(&self, _: &Digest, _: Form, _: &Remembered) {}
-
-    fn config(&self, _: &Digest) -> Option<Bytes> {
-        None
-    }
-
-    fn keep_config(&self, _: &Bytes) {}
 }
 
 #[cfg(test)]

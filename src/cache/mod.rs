@@ -9,5 +9,5 @@ mod folder;
 mod owner;
 mod sessions;
 
-pub use folder::{CacheFolder, NoCache};
+pub use folder::CacheFolder;
 pub use sessions::SessionFolder;

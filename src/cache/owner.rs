@@ -2,6 +2,8 @@ use std::fs::{self, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use crate::content;
+
 /// Whether it belongs to the user that this runs as: what anybody else put there is neither believed nor
 /// written to. A program that runs as root in another user's home meets this.
 #[cfg(unix)]
@@ -17,11 +19,7 @@ pub(super) fn is_ours(_: &Metadata) -> bool {
 
 /// A folder for this user alone; one that is there already, or a link to it, must be this user's.
 pub(super) fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
+    content::make_private(folder)?;
     if is_ours(&fs::symlink_metadata(folder)?) && is_ours(&fs::metadata(folder)?) {
         return Ok(());
     }

@@ -100,10 +100,9 @@ fn login(status: Status) -> Option<AuthInfo> {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use std::fs;
 
     use super::*;
-    use crate::child::tests::write_program;
+    use crate::child::tests::{until_ended, write_program};
 
     fn plugin(script: &str) -> (tempfile::TempDir, ExecConfig) {
         let folder = tempfile::tempdir().unwrap();
@@ -173,12 +172,7 @@ mod tests {
         let script = format!("sleep 600 & echo $! > {}; wait", pid.display());
         let silent = asked(&script, Duration::from_millis(500)).await;
         assert!(matches!(silent, Err(ClusterError::PluginSilent { .. })));
-        let pid = fs::read_to_string(pid).unwrap();
-        let stat = format!("/proc/{}/stat", pid.trim());
-        // Nobody may have waited for it yet: a zombie is ended too.
-        while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z")) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until_ended(&pid).await;
     }
 
     #[tokio::test]

@@ -11,4 +11,5 @@ mod spool;
 pub use blob::{Blob, BlobReader};
 pub use deferred::{Deferred, Part, Parts};
 pub use file::{ContentError, FilePool, FileRange, SourceFile};
+pub(crate) use spool::make_private;
 pub use spool::{Spool, SpoolDir};

@@ -77,8 +77,8 @@ fn free(_: &Path) -> Option<u64> {
     None
 }
 
-/// Makes the folder for this user alone: it may be the one of the cache.
-fn make(folder: &Path) -> io::Result<()> {
+/// Makes a folder, and those above it, for this user alone.
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -125,7 +125,7 @@ impl Spool {
 
     fn file(&mut self) -> io::Result<&mut File> {
         if let Held::Memory(bytes) = &self.held {
-            make(&self.dir.0)?;
+            make_private(&self.dir.0)?;
             let mut file = tempfile::tempfile_in(&self.dir.0)?;
             file.write_all(bytes)?;
             self.held = Held::File(file);

@@ -49,25 +49,9 @@ mod tests {
 
     use super::*;
     use crate::job::Compression;
-    use crate::oci::{Digest, Manifest};
-    use crate::pack::{Encoder, Form};
-    use crate::port::{ImageTree, PackIndex, Remembered, SourceName};
-
-    struct Nothing;
-
-    impl PackIndex for Nothing {
-        fn packed(&self, _: &Digest, _: Form) -> Option<Remembered> {
-            None
-        }
-
-        fn keep_packed(&self, _: &Digest, _: Form, _: &Remembered) {}
-
-        fn config(&self, _: &Digest) -> Option<Bytes> {
-            None
-        }
-
-        fn keep_config(&self, _: &Bytes) {}
-    }
+    use crate::oci::Manifest;
+    use crate::pack::Encoder;
+    use crate::port::{ImageTree, NoCache, SourceName};
 
     fn image(annotations: &str) -> FoundImage {
         let config = crate::oci::sha256(b"{}");
@@ -94,7 +78,7 @@ mod tests {
 
     #[test]
     fn annotations_are_lost_where_layers_are_packed() {
-        let with = |compression| Foresight { compression, index: Arc::new(Nothing) };
+        let with = |compression| Foresight { compression, index: Arc::new(NoCache) };
         let packed = with(Compression::Pack(Encoder::GZIP));
         let note = annotations(&image(r#"{"org.example.a":"1"}"#), &packed).unwrap();
         assert!(note.starts_with("web.tar loses") && note.contains("(org.example.a)"), "{note}");

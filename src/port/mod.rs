@@ -2,6 +2,7 @@
 
 mod held;
 mod keychain;
+mod no_cache;
 mod origin;
 mod pack_index;
 mod packages;
@@ -12,6 +13,7 @@ mod watched;
 
 pub use held::{HeldBlob, HeldManifest, RegistryContent};
 pub use keychain::{Credential, Identity, Keychain, KeychainError, Secret};
+pub use no_cache::NoCache;
 pub use origin::{Origin, OriginError, Scheme};
 pub use pack_index::{PackIndex, Remembered};
 pub use packages::{Images, InUse, PackageVersion, Packages, Removed};

@@ -12,14 +12,14 @@ use crate::content::{Blob, ContentError, Deferred, SpoolDir};
 use crate::event::{Events, Meter};
 use crate::oci::{Children, Descriptor, Digest, Manifest, MediaType, Repository, Tag, sha256};
 use crate::pack::{Codec, Encoder, Encoding, Form};
-use crate::plan::{NameRules, Naming, Owner, PathPart, RegistryHost};
+use crate::plan::{Naming, Owner, RegistryHost};
 use crate::port::{
     Content, Document, Found, FoundImage, ImageTree, Layer, ManifestName, PackIndex, Refusal, RegistryError,
     RegistryReader, RegistryWriter, Remembered, Source, SourceError, SourceName, Stored, Suggested,
     TagLister, Upload,
 };
 use crate::report::{ImageError, PushReport, Status, Verdict};
-use crate::{Compression, Existing, Job, Limits, OnFailure, Reuse, RunError, Selection, StopAfter, World};
+use crate::{Compression, Existing, Job, Limits, Reuse, RunError, StopAfter, World};
 
 /// Keeps what it is given, and refuses a manifest whose parts are missing.
 #[derive(Default)]
@@ -236,24 +236,8 @@ fn index(children: Vec<Arc<ImageTree>>) -> Arc<ImageTree> {
 
 fn job() -> Job {
     let some = |n| NonZeroUsize::new(n).unwrap();
-    Job {
-        naming: Naming {
-            registry: RegistryHost("r".into()),
-            owner: Owner::Named("o".into()),
-            path: PathPart::Last,
-            rules: NameRules::Oci,
-            rename: None,
-            tags: Vec::new(),
-        },
-        selection: Selection::Present,
-        compression: Compression::default(),
-        existing: Existing::Skip,
-        reuse: Reuse::Known,
-        stop: StopAfter::Push,
-        on_failure: OnFailure::Continue,
-        limits: Limits { jobs: some(3), threads: some(2) },
-        node_platforms: Vec::new(),
-    }
+    let limits = Limits { jobs: some(3), threads: some(2) };
+    Job { limits, ..Job::new(Naming::new(RegistryHost("r".into()), Owner::Named("o".into()))) }
 }
 
 async fn run(

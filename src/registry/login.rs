@@ -69,6 +69,8 @@ struct Errand<'a> {
     courier: &'a Courier,
     asks: &'a Asks,
     scope: &'a Scope,
+    /// Waits for a server that refuses a login which was good.
+    patience: &'a [Duration],
     cancel: &'a CancellationToken,
 }
 
@@ -111,7 +113,9 @@ impl Login {
         account.check(&courier.origin)?;
         let key = self.key(scope);
         if account.exchanges(&asks) && account.needs_token(&key) {
-            let exchanged = self.exchange(account, Errand { courier, asks: &asks, scope, cancel }).await;
+            // The token that is there is good for some time yet, so that nobody waits for the next.
+            let errand = Errand { courier, asks: &asks, scope, patience: &[], cancel };
+            let exchanged = self.exchange(account, errand).await;
             if let Err(error) = exchanged
                 && (cancel.is_cancelled() || !account.puts_off(&key))
             {
@@ -171,7 +175,7 @@ impl Login {
         }
         let asks = self.asked(&before, &courier.origin, refused.answer)?;
         let renewed = if account.exchanges(&asks) {
-            let errand = Errand { courier, asks: &asks, scope: refused.scope, cancel };
+            let errand = Errand { courier, asks: &asks, scope: refused.scope, patience: &AGAIN, cancel };
             self.exchange(account, errand).await.map(|()| Renewed::Again)
         } else {
             without_exchange(account, &asks, refused.pass).ok_or_else(|| account.refuse(&courier.origin, 401))
@@ -208,9 +212,9 @@ impl Login {
     }
 
     async fn exchange(&self, account: &mut Account, errand: Errand<'_>) -> Result<(), RegistryError> {
-        let Errand { courier, asks, scope, cancel } = errand;
+        let Errand { courier, asks, scope, patience, cancel } = errand;
         let Asks::Bearer { realm, service } = asks else { return Ok(()) };
-        let mut patience = (1..).zip(AGAIN);
+        let mut patience = (1..).zip(patience);
         loop {
             let identity = account.identity(asks);
             let wanted = (realm, service.as_deref(), scope);
@@ -237,7 +241,7 @@ impl Login {
             // A server that cannot read its own accounts for a moment knows nobody, not even who was here before.
             if status == 401
                 && account.had_token(&self.key(scope))
-                && let Some((attempt, wait)) = patience.next()
+                && let Some((attempt, &wait)) = patience.next()
             {
                 let reason = "a login that was good is refused (401)";
                 let pause = Pause { subject: "the token server", reason, wait, attempt, host: None };

@@ -135,11 +135,9 @@ impl<'a> Forest<'a> {
         self.spend(1)?;
         let Some(blob) = self.fetch(descriptor)? else { return Ok(Built::missing(descriptor)) };
         let key = (descriptor.digest().clone(), descriptor.media_type().to_string());
-        if let Some(nodes) = self.built.get(&key).map(|built| built.nodes) {
-            self.spend(nodes.saturating_sub(1))?;
-        }
-        if let Some(built) = self.built.get(&key) {
-            return Ok(built.clone());
+        if let Some(built) = self.built.get(&key).cloned() {
+            self.spend(built.nodes.saturating_sub(1))?;
+            return Ok(built);
         }
         if depth > MAX_DEPTH {
             return Err(self.documents.damaged(&format!("its indexes nest deeper than {MAX_DEPTH}")));

@@ -5,17 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use idpbuilder_push::cache::NoCache;
 use idpbuilder_push::content::Blob;
 use idpbuilder_push::event::{Event, Events, Meter};
 use idpbuilder_push::oci::{Digest, Manifest, Repository, sha256};
 use idpbuilder_push::port::{
-    Credential, Hashed, Identity, Keychain, KeychainError, ManifestName, NetworkFault, Origin, Refusal,
-    RegistryError, RegistryReader, RegistryWriter, Scheme, Secret, Stored, Upload,
+    Credential, Hashed, Identity, Keychain, KeychainError, ManifestName, NetworkFault, NoCache, Origin,
+    Refusal, RegistryError, RegistryReader, RegistryWriter, Scheme, Secret, Stored, Upload,
 };
-use idpbuilder_push::registry::{
-    Dialect, Options, Policy, Proxies, Realms, Rebind, RegistryClient, Trust, TrustedRealm,
-};
+use idpbuilder_push::registry::{Dialect, Options, Policy, RegistryClient, Trust, TrustedRealm};
 use tokio_util::sync::CancellationToken;
 
 use crate::kit::registry::{Fault, Login, Match, PASSWORD, Registry, Scope, Settings, Then, USER, User};
@@ -80,22 +77,11 @@ impl<'a> Setting<'a> {
         let (events, received) = Events::channel();
         let cancel = CancellationToken::new();
         let options = Options {
-            origin,
             trust: Trust::Only(Vec::new()),
-            keychain: Arc::new(Logins(login)),
-            realms: Realms::SameDomain,
-            trusted_realms: Vec::new(),
             policy: Policy { max_wait: Duration::from_millis(20), ..Policy::default() },
-            dialect: None,
-            chunk: None,
-            limit_rate: None,
-            journal: Arc::new(NoCache),
-            body_limit: None,
-            proxies: Proxies::default(),
-            addresses: Vec::new(),
-            rebind: Rebind::Fallback,
             events,
             cancel: cancel.clone(),
+            ..Options::new(origin, Arc::new(Logins(login)), Arc::new(NoCache))
         };
         let registry = RegistryClient::new((self.options)(options)).unwrap();
         Client { registry, cancel, meter: Meter::default(), events: received }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::child::tests::write_program;
+use crate::child::tests::{until_ended, write_program};
 
 fn folder(script: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -74,11 +74,7 @@ async fn a_helper_that_hangs_is_ended_with_what_it_started() {
     let silent =
         get("test", "r", Some(folder.path().as_os_str()), Duration::from_millis(500)).await.unwrap_err();
     assert!(matches!(silent, KeychainError::HelperSilent { .. }));
-    let stat = format!("/proc/{}/stat", fs::read_to_string(pid).unwrap().trim());
-    // Nobody may have waited for it yet: a zombie is ended too.
-    while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z")) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_ended(&pid).await;
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::fake_engine::{Engine, NOWHERE, Stored, behind_tls, docker_at, engines, nonsense};
-use super::kit::{Forgetful, Oci, exact, find_in, layer, names, only, places, told};
+use super::kit::{Oci, exact, find_in, layer, names, only, places, told};
 use crate::event::Events;
-use crate::port::{Found, SourceError};
+use crate::port::{Found, NoCache, SourceError};
 use crate::source::{EngineImages, EngineKind, EngineSockets, Places, Spec, open};
 
 fn ask(reference: &str, kind: EngineKind, sockets: EngineSockets) -> Result<Found, SourceError> {
@@ -336,7 +336,7 @@ fn of_all_images_that_are_named_for_the_registry_one_that_cannot_be_had_leaves_t
 #[test]
 fn an_image_of_many_names_is_exported_once_even_by_a_program_that_remembers_nothing() {
     let engine = Engine::at("docker.sock", vec![web(&["r.example/me/web:1", "r.example/me/web:2"])]);
-    let places = Places { index: Arc::new(Forgetful), ..tagged(&engine) };
+    let places = Places { index: Arc::new(NoCache), ..tagged(&engine) };
     let found = find_in(Spec::AllTagged, &places).unwrap();
     let all: Vec<_> = found.images.iter().map(names).collect();
     assert_eq!(all, [["r.example/me/web:1"], ["r.example/me/web:2"]]);

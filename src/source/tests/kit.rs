@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::content::{FilePool, SpoolDir};
+use crate::content::SpoolDir;
 use crate::event::Events;
 use crate::oci::{Digest, Platform, sha256};
 use crate::pack::Form;
 use crate::port::{Content, Found, FoundImage, ImageTree, PackIndex, Remembered, SourceError, Suggested};
-use crate::source::{ArchiveKind, EngineImages, EngineSockets, Places, SearchRules, Spec, open};
+use crate::source::{ArchiveKind, Places, Spec, open};
 
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -42,37 +42,8 @@ impl PackIndex for Kept {
     }
 }
 
-/// Remembers nothing.
-pub(super) struct Forgetful;
-
-impl PackIndex for Forgetful {
-    fn packed(&self, _: &Digest, _: Form) -> Option<Remembered> {
-        None
-    }
-
-    fn keep_packed(&self, _: &Digest, _: Form, _: &Remembered) {}
-
-    fn config(&self, _: &Digest) -> Option<Bytes> {
-        None
-    }
-
-    fn keep_config(&self, _: &Bytes) {}
-}
-
 pub(super) fn places() -> Places {
-    Places {
-        pool: FilePool::new(8),
-        spools: SpoolDir::new(std::env::temp_dir()),
-        stdin: None,
-        index: Arc::new(Kept::default()),
-        sockets: EngineSockets::default(),
-        learned: Arc::default(),
-        search: SearchRules::default(),
-        platform: None,
-        preferred: Vec::new(),
-        registry: None,
-        engine_images: EngineImages::default(),
-    }
+    Places::new(SpoolDir::new(std::env::temp_dir()), Arc::new(Kept::default()))
 }
 
 pub(super) fn find_in(spec: Spec, places: &Places) -> Result<Found, SourceError> {

@@ -9,17 +9,15 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use idpbuilder_push::cache::{CacheFolder, SessionFolder};
-use idpbuilder_push::content::{FilePool, SpoolDir};
+use idpbuilder_push::content::SpoolDir;
 use idpbuilder_push::credential::Given;
 use idpbuilder_push::event::Events;
-use idpbuilder_push::plan::{NameRules, Naming, Owner, PathPart, RegistryHost};
+use idpbuilder_push::plan::{NameRules, Naming, Owner, RegistryHost};
 use idpbuilder_push::port::{Credential, Identity, Origin, Scheme, Secret};
-use idpbuilder_push::registry::{Dialect, Options, Policy, Proxies, Realms, Rebind, RegistryClient, Trust};
+use idpbuilder_push::registry::{Dialect, Options, RegistryClient, Trust};
 use idpbuilder_push::report::Verdict;
-use idpbuilder_push::source::{self, ArchiveKind, EngineImages, EngineSockets, Places, SearchRules, Spec};
-use idpbuilder_push::{
-    Compression, Existing, Job, Limits, OnFailure, Reuse, Selection, StopAfter, World, run,
-};
+use idpbuilder_push::source::{self, ArchiveKind, Places, Spec};
+use idpbuilder_push::{Job, Limits, World, run};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
@@ -146,43 +144,17 @@ impl Embedding {
     }
 
     fn job(&self) -> Job {
-        Job {
-            naming: Naming {
-                registry: RegistryHost(format!("localhost:{}", self.port)),
-                owner: Owner::User(USER.to_owned()),
-                path: PathPart::Last,
-                rules: NameRules::Gitea,
-                rename: None,
-                tags: Vec::new(),
-            },
-            selection: Selection::Present,
-            compression: Compression::default(),
-            existing: Existing::Skip,
-            reuse: Reuse::Known,
-            stop: StopAfter::Push,
-            on_failure: OnFailure::Continue,
-            limits: Limits { jobs: NonZeroUsize::MIN.saturating_add(2), threads: NonZeroUsize::MIN },
-            node_platforms: Vec::new(),
-        }
+        let registry = RegistryHost(format!("localhost:{}", self.port));
+        let naming = Naming::new(registry, Owner::User(USER.to_owned()));
+        let limits = Limits { threads: NonZeroUsize::MIN, ..Limits::default() };
+        Job { limits, ..Job::new(Naming { rules: NameRules::Gitea, ..naming }) }
     }
 
     fn world(&self, archive: &Path, events: &Events, cancel: &CancellationToken) -> World {
         let client = Arc::new(RegistryClient::new(self.options(events, cancel)).unwrap());
         let spools = SpoolDir::new(self.folder.path().to_owned());
         let index = Arc::new(CacheFolder::new(self.folder.path().join("cache")));
-        let places = Places {
-            pool: FilePool::new(16),
-            spools: spools.clone(),
-            index: Arc::clone(&index) as Arc<_>,
-            stdin: None,
-            sockets: EngineSockets::default(),
-            learned: Arc::default(),
-            search: SearchRules::default(),
-            platform: None,
-            preferred: Vec::new(),
-            registry: None,
-            engine_images: EngineImages::default(),
-        };
+        let places = Places::new(spools.clone(), Arc::clone(&index) as Arc<_>);
         let spec = Spec::Archive { path: archive.to_owned(), kind: ArchiveKind::Any, name: None };
         World {
             sources: vec![source::open(spec, &places)],
@@ -199,23 +171,13 @@ impl Embedding {
             Identity::Password { username: USER.to_owned(), password: Secret::new(PASSWORD.to_owned()) };
         let credential =
             Credential { origin: origin.clone(), identity, source: "the test".to_owned(), second: None };
+        let journal = Arc::new(SessionFolder::new(&self.folder.path().join("cache")));
         Options {
-            origin,
             trust: Trust::Only(vec![self.certificate.clone()]),
-            keychain: Arc::new(Given::new(credential).unwrap()),
-            realms: Realms::SameDomain,
-            trusted_realms: Vec::new(),
-            policy: Policy::default(),
             dialect: Some(Dialect::Gitea),
-            chunk: None,
-            limit_rate: None,
-            body_limit: None,
-            journal: Arc::new(SessionFolder::new(&self.folder.path().join("cache"))),
-            proxies: Proxies::default(),
-            addresses: Vec::new(),
-            rebind: Rebind::Fallback,
             events: events.clone(),
             cancel: cancel.clone(),
+            ..Options::new(origin, Arc::new(Given::new(credential).unwrap()), journal)
         }
     }
 }

@@ -3,7 +3,7 @@ use crate::cli::checkup::{Check, Need};
 use crate::cli::failure::{Scene, explain};
 use crate::cli::settings::{Login, Reach};
 use crate::cli::wire::place::{alone, settle, there};
-use crate::cluster::{self, Cluster, ClusterError, Explored, Halt, Query, Sights, Stage, Topic};
+use crate::cluster::{self, Cluster, Explored, Halt, Query, Sights, Stage, Topic};
 
 /// What leads to the cluster's registry, and to its login.
 const CHAIN: [Need; 5] = [Need::Kubeconfig, Need::Context, Need::Api, Need::Localbuild, Need::Secret];
@@ -92,10 +92,8 @@ async fn halted(
     }
     let after = from.get(1..).unwrap_or_default();
     let without = format!("{}; a push goes on without the cluster", halt.error);
-    let is_no_wonder =
-        matches!(halt.error, ClusterError::NoKubeconfig { .. } | ClusterError::NoCluster { .. });
     match settle(reach, Err(halt.error)) {
-        Ok(target) if is_no_wonder => {
+        Ok(target) if target.missed.is_none() => {
             chart.add(Check::skipped(at, without));
             chart.wait(after, at);
             Ok(Found { target, missing: None })
