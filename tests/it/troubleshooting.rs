@@ -18,9 +18,9 @@ struct Error {
 impl Error {
     /// Snapshots have `[exit 4 AUTH_FAILED]` before each text, which an empty line ends.
     fn all() -> BTreeSet<Self> {
-        let folder = root().join("src/cli/failure/snapshots");
-        let files =
-            fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+        let folders = ["src/cli/failure/snapshots", "src/cli/failure/tests/snapshots"];
+        let files = folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
+        let files = files.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
         files.flat_map(|file| file.split("\n[exit ").skip(1).map(Self::parsed).collect::<Vec<_>>()).collect()
     }
 

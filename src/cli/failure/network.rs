@@ -19,7 +19,7 @@ pub(super) fn explain(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) 
         NetworkFault::NotTls => {
             let message = format!("could not reach {}", origin.authority());
             let failure = Failure::new(Class::Network, "TLS", message).cause(fault.to_string());
-            let failure = failure.say("The port may belong to another program");
+            let failure = failure.say("Look at host and port: another program may listen there");
             match scene.cluster() {
                 Some(_) => failure,
                 None => failure.run("If the registry has no TLS", scene.with("--plain-http")),
@@ -44,7 +44,7 @@ fn connection(fault: &NetworkFault, origin: &Origin, scene: &Scene<'_>) -> Failu
         NetworkFault::Refused { .. } | NetworkFault::Connect { .. } => {
             unreachable_host(of("UNREACHABLE"), scene)
         }
-        NetworkFault::Tls { .. } => of("TLS").say("The port may belong to another program"),
+        NetworkFault::Tls { .. } => of("TLS").say("Look at host and port: another program may listen there"),
         NetworkFault::Stalled { .. } | NetworkFault::Silent { .. } => {
             of("TIMEOUT").run("Wait longer", scene.with("--stall-timeout 2m"))
         }

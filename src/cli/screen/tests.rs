@@ -13,6 +13,9 @@ use crate::oci::sha256;
 use crate::port::{Skipped, SourceError};
 use crate::report::{ImageError, LayerCounts, Phases, PushReport};
 
+mod drawn;
+mod summary;
+
 const HOST: &str = "gitea.cnoe.localtest.me:8443";
 
 #[derive(Clone, Default)]
@@ -129,6 +132,12 @@ fn retrying(name: &str) -> Event {
         wait: Duration::from_millis(1500),
         attempt: 2,
     }
+}
+
+/// Drawing is limited to so many times a second; this one comes after a pause, and so does take place.
+fn drawn_anew(screen: &mut Screen, now: Instant) {
+    std::thread::sleep(Duration::from_millis(60));
+    screen.tick(now);
 }
 
 /// The events of a run, a tenth of a second apart; what is sent moves while they come.
@@ -292,111 +301,6 @@ fn names_of_others_cannot_drive_the_terminal() {
     );
     assert!(kept.text().is_ascii(), "{:?}", kept.text());
     assert!(!kept.text().contains('\u{1b}'));
-}
-
-/// Drawing is limited to so many times a second; this one comes after a pause, and so does take place.
-fn drawn_anew(screen: &mut Screen, now: Instant) {
-    std::thread::sleep(Duration::from_millis(60));
-    screen.tick(now);
-}
-
-/// What a terminal shows while three layers are on their way.
-fn under_way(width: fn() -> usize) -> String {
-    let (mut screen, term) = bars(width);
-    let begin = Instant::now();
-    let (fast, slow, packing) = (Meter::default(), Meter::default(), Meter::default());
-    screen.line(Detail::Summary, &header(&facts()));
-    screen.show(started("myapp:dev"), begin);
-    screen.show(finished("base", 30, BlobOutcome::Present), begin);
-    screen.show(sending("fast", 20, &fast), begin);
-    screen.show(sending("slow", 1200, &slow), begin);
-    screen.show(sending("stored", 3, &Meter::default()), begin);
-    screen.show(Event::PackStarted { diff_id: layer("raw"), size: 100 << 20, meter: packing.clone() }, begin);
-    fast.advance(11_744_051);
-    slow.advance(600 << 20);
-    packing.advance(50 << 20);
-    screen.tick(begin + Duration::from_secs(1));
-    screen.show(retrying("slow"), begin + Duration::from_secs(1));
-    screen.show(Event::BlobStoring { digest: layer("stored") }, begin + Duration::from_secs(1));
-    drawn_anew(&mut screen, begin + Duration::from_secs(1));
-    let text = term.contents();
-    screen.show(finished("fast", 20, BlobOutcome::Uploaded), begin + Duration::from_secs(2));
-    screen.transfers.clear();
-    format!("{text}\n\nlater:\n{}", term.contents())
-}
-
-#[test]
-fn bars_fit_a_narrow_terminal() {
-    assert_snapshot!(under_way(|| 40));
-}
-
-#[test]
-fn bars_fit_a_terminal_of_eighty_columns() {
-    assert_snapshot!(under_way(|| 80));
-}
-
-#[test]
-fn bars_do_not_fill_a_wide_terminal() {
-    assert_snapshot!(under_way(|| 200));
-}
-
-#[test]
-fn a_transfer_that_moves_again_is_a_bar_again() {
-    let (mut screen, term) = bars(|| 80);
-    let (begin, meter) = (Instant::now(), Meter::default());
-    screen.show(sending("app", 20, &meter), begin);
-    screen.show(retrying("app"), begin);
-    drawn_anew(&mut screen, begin);
-    assert!(term.contents().contains("retry 2 in 1.5 s: connection reset by peer"), "{}", term.contents());
-    meter.advance(10 << 20);
-    drawn_anew(&mut screen, begin + Duration::from_secs(2));
-    assert!(term.contents().contains("10.0 / 20.0 MiB"), "{}", term.contents());
-}
-
-#[test]
-fn headers_say_where_it_goes_and_how_it_is_trusted() {
-    let known = facts();
-    let mut texts = vec![header(&known)];
-    for tls in
-        [TlsFacts::ClusterAuthority, TlsFacts::CaFile, TlsFacts::System, TlsFacts::Insecure, TlsFacts::Plain]
-    {
-        let registry = RegistryFacts { tls, ..known.registry.clone() };
-        texts.push(header(&Facts { cluster: None, registry, ..known.clone() }));
-    }
-    assert_snapshot!(texts.join("\n"));
-}
-
-fn report(images: Vec<ImageOutcome>) -> PushReport {
-    let bytes_sent = images.iter().map(|image| image.bytes_sent).sum();
-    PushReport { images, bytes_sent, duration: Duration::from_millis(2140), ..PushReport::default() }
-}
-
-#[test]
-fn a_summary_counts_what_became_of_the_images() {
-    let nothing_sent = ImageOutcome { bytes_sent: 0, ..outcome("old:1", Status::Exists) };
-    let summaries = [
-        report(vec![outcome("myapp:dev", Status::Pushed)]),
-        report(vec![nothing_sent.clone()]),
-        report(vec![outcome("a:1", Status::Pushed), outcome("b:1", Status::Pushed), nothing_sent]),
-        report(vec![
-            outcome("a:1", Status::Pushed),
-            outcome("b:1", failed()),
-            outcome("c:1", Status::Cancelled),
-        ]),
-        report(vec![outcome("b:1", failed())]),
-        report(Vec::new()),
-    ];
-    let texts: Vec<String> = summaries.iter().map(|report| summary(report).join("\n")).collect();
-    assert_snapshot!(texts.join("\n--\n"));
-}
-
-#[test]
-fn a_plan_says_what_would_be_sent() {
-    let layers = LayerCounts { total: 9, existing: 6, ..LayerCounts::default() };
-    let known = ImageOutcome { layers, ..outcome("myapp:dev", Status::Planned) };
-    let unknown = ImageOutcome { digest: None, ..known.clone() };
-    let report = report(vec![known, unknown, outcome("old:1", Status::Exists), outcome("bad:1", failed())]);
-    assert_snapshot!(plan(&report, Outstanding { blobs: 4, bytes: 20 << 20, unknown: 2 }, HOST).join("\n"));
 }
 
 #[tokio::test]

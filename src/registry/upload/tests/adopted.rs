@@ -1,3 +1,4 @@
+use super::model::{Fault, Manner, Model, faults, run};
 use super::*;
 
 fn adopting(form: Form, size: u64) -> Machine {
